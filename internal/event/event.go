@@ -1,0 +1,71 @@
+// Package event owns what an event is: the types and attributes that schemas declare, the decoding of one record into one
+// event, and every reason for which a record is refused. It does no IO and knows neither rules nor Kafka.
+package event
+
+// Kind is the type of a property or an attribute.
+type Kind uint8
+
+// The kinds. Missing is the zero value: the property is not there.
+const (
+	Missing Kind = iota
+	// Null is an explicit JSON null; only a profile update keeps it, where it removes the attribute.
+	Null
+	String
+	Int
+	Double
+	Bool
+	// Moment is an RFC 3339 time with zone, as milliseconds since the epoch.
+	Moment
+	// Date is a calendar date as "2006-01-02".
+	Date
+	// Strings is a list of strings.
+	Strings
+)
+
+// Value is the value of one property. The zero Value is Missing.
+//
+// Str and the elements of List may alias the record that was decoded: whoever keeps them longer than the record clones them.
+type Value struct {
+	Kind Kind
+	// Num holds an Int (as int64), a Moment (milliseconds, as int64), a Bool (0 or 1) or a Double (math.Float64bits).
+	Num uint64
+	// Str holds a String or a Date.
+	Str string
+	// List holds Strings; nil for an empty list too.
+	List []string
+}
+
+// Property is a declared property of an event type, or an attribute of the profile.
+type Property struct {
+	Name        string
+	Kind        Kind
+	Required    bool
+	Enum        []string // the values allowed; nil: any
+	Description string
+	// Index is the property's place in its type's Properties and in an Event's Props.
+	Index int
+}
+
+// Type is an event type. The type named "profile" holds the attributes of a customer.
+type Type struct {
+	Name        string
+	Description string
+	Properties  []Property
+	// Index is the type's place in Schema.Types.
+	Index int
+}
+
+// Event is one decoded event. A decoder fills the same Event again and again: whoever keeps one, clones it.
+type Event struct {
+	Type     *Type
+	ID       string
+	Customer string
+	// Time is the event time in milliseconds since the epoch.
+	Time int64
+	// Props holds the values by Property.Index. Only those that the decoder's Needs name are filled; all others are Missing.
+	Props []Value
+}
+
+// Needs names the properties that some rule reads: by type name, the set of property names. A property that is not needed is
+// validated, not kept.
+type Needs map[string]map[string]bool
