@@ -2,6 +2,8 @@
 // event, and every reason for which a record is refused. It does no IO and knows neither rules nor Kafka.
 package event
 
+import "strings"
+
 // Kind is the type of a property or an attribute.
 type Kind uint8
 
@@ -55,7 +57,8 @@ type Type struct {
 	Index int
 }
 
-// Event is one decoded event. A decoder fills the same Event again and again: whoever keeps one, clones it.
+// Event is one decoded event. It holds as long as its record is not changed and nothing else is decoded into it: whoever keeps
+// one longer, clones it.
 type Event struct {
 	Type     *Type
 	ID       string
@@ -64,6 +67,33 @@ type Event struct {
 	Time int64
 	// Props holds the values by Property.Index. Only those that the decoder's Needs name are filled; all others are Missing.
 	Props []Value
+
+	// What the strings that are not in the record as they stand alias: unescaped text, and the elements of every List.
+	text  []byte
+	lists []string
+}
+
+// Clone returns a copy that shares nothing with the record, the decoder or e; only the Type is the same.
+func (e *Event) Clone() *Event {
+	c := &Event{
+		Type:     e.Type,
+		ID:       strings.Clone(e.ID),
+		Customer: strings.Clone(e.Customer),
+		Time:     e.Time,
+		Props:    make([]Value, len(e.Props)),
+	}
+	for i, v := range e.Props {
+		v.Str = strings.Clone(v.Str)
+		if v.List != nil {
+			list := make([]string, len(v.List))
+			for j, s := range v.List {
+				list[j] = strings.Clone(s)
+			}
+			v.List = list
+		}
+		c.Props[i] = v
+	}
+	return c
 }
 
 // Needs names the properties that some rule reads: by type name, the set of property names. A property that is not needed is
