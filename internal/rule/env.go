@@ -5,6 +5,7 @@ import (
 	_ "time/tzdata" // zones must not depend on the machine's zone database
 
 	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/ext"
 
@@ -68,6 +69,9 @@ func NewEnv(schema *event.Schema) (*Env, error) {
 		if t.Name == VarProfile {
 			continue
 		}
+		if inUse(t.Name) {
+			return nil, fmt.Errorf("an event type cannot be named %q: expressions use that name already", t.Name)
+		}
 		opts = append(opts, cel.Variable(t.Name, cel.ListType(types.NewObjectType(objectPrefix+t.Name))))
 	}
 	opts = append(opts, functions()...)
@@ -76,6 +80,18 @@ func NewEnv(schema *event.Schema) (*Env, error) {
 		return nil, fmt.Errorf("declaring the variables of expressions: %w", err)
 	}
 	return &Env{cel: ce, types: p}, nil
+}
+
+// inUse tells whether a name means something in every expression: a variable, a word of CEL or one of its types.
+func inUse(name string) bool {
+	switch name {
+	case VarEvents, VarProfile, VarNow, VarFeature,
+		"as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let", "loop", "namespace", "null",
+		"package", "return", "true", "var", "void", "while",
+		"bool", "bytes", "double", "duration", "dyn", "google", "int", "list", "map", "null_type", "string", "timestamp", "type", "uint":
+		return true
+	}
+	return false
 }
 
 // AddFeature makes feature.<name> known to every later Compile. A second feature of one name is an error.
@@ -93,6 +109,7 @@ func (e *Env) Compile(src string) (*cel.Ast, *cel.Issues) {
 	if iss.Err() != nil {
 		return nil, iss
 	}
+	iss = cel.NewIssuesWithSourceInfo(common.NewErrors(ast.Source()), ast.NativeRep().SourceInfo())
 	e.checkEventLists(ast.NativeRep(), iss)
 	if iss.Err() != nil {
 		return nil, iss

@@ -37,7 +37,7 @@ func (e *Env) checkEventLists(a *ast.AST, iss *cel.Issues) {
 			}
 			if _, ok := ListEventType(a.GetType(list.ID())); !ok {
 				iss.ReportErrorAtID(list.ID(), "%s works on a list of events, not on %s",
-					strings.TrimPrefix(macroName(call.FunctionName()), "@"), cel.FormatCELType(a.GetType(list.ID())))
+					macroName(call.FunctionName()), cel.FormatCELType(a.GetType(list.ID())))
 				bad = true
 			}
 		}

@@ -71,11 +71,11 @@ func macros() []cel.Macro {
 		{name: "before", usage: `.before("30d")`, counts: []int{1}, expand: window(FnBefore)},
 		{name: "between", usage: `.between("30d", "60d")`, counts: []int{2}, expand: between},
 		{name: "after", usage: `.after(purchase)`, counts: []int{1}, expand: after},
-		{name: "followed_by", usage: `.followed_by(purchase, "30m") or .followed_by(purchase, "30m", "cart_id")`, counts: []int{2, 3},
+		{name: "followed_by", usage: `.followed_by(purchase, "30m")`, counts: []int{2, 3},
 			expand: sequence(FnFollowedBy)},
-		{name: "not_followed_by", usage: `.not_followed_by(purchase, "30m") or .not_followed_by(purchase, "30m", "cart_id")`,
+		{name: "not_followed_by", usage: `.not_followed_by(purchase, "30m")`,
 			counts: []int{2, 3}, expand: sequence(FnNotFollowedBy)},
-		{name: "not_yet_followed_by", usage: `.not_yet_followed_by(purchase, "30m") or .not_yet_followed_by(purchase, "30m", "cart_id")`,
+		{name: "not_yet_followed_by", usage: `.not_yet_followed_by(purchase, "30m")`,
 			counts: []int{2, 3}, expand: sequence(FnNotYetFollowedBy)},
 		{name: "sum", usage: ".sum(e, e.amount)", counts: []int{2}, expand: fold(FnSum)},
 		{name: "avg", usage: ".avg(e, e.amount)", counts: []int{2}, expand: fold(FnAvg)},
@@ -85,7 +85,7 @@ func macros() []cel.Macro {
 		{name: "count_by", usage: ".count_by(e, e.category)", counts: []int{2}, expand: fold(FnCountBy)},
 		{name: "sum_by", usage: ".sum_by(e, e.category, e.amount)", counts: []int{3}, expand: sumBy},
 		{name: "first", usage: ".first()", counts: []int{0}, expand: first},
-		{name: "newest", usage: ".newest() or .newest(3)", counts: []int{0, 1}, expand: newest},
+		{name: "newest", usage: ".newest(3)", counts: []int{0, 1}, expand: newest},
 		{name: "ago", usage: `ago("30d")`, counts: []int{1}, global: true, expand: ago},
 		{name: "day", usage: "day(now)", counts: []int{1}, global: true, expand: calendar(FnDay, HiddenZone)},
 		{name: "days_since", usage: "days_since(profile.signed_up)", counts: []int{1}, global: true,
@@ -110,8 +110,7 @@ func (m macro) macro() cel.Macro {
 				return m.expand(h, target, args)
 			}
 		}
-		// The id 0 has no place of its own: the error then points at the call.
-		return nil, h.NewError(0, fmt.Sprintf("%s does not take %s: write %s", m.name, arguments(len(args)), m.usage))
+		return nil, atCall("%s does not take %s: write %s", m.name, arguments(len(args)), m.usage)
 	}
 	if m.global {
 		return cel.GlobalVarArgMacro(m.name, body)
@@ -121,16 +120,21 @@ func (m macro) macro() cel.Macro {
 
 // misplaced catches a function called as a method and the other way round.
 func (m macro) misplaced() cel.Macro {
-	body := func(h parser.ExprHelper, _ ast.Expr, _ []ast.Expr) (ast.Expr, *cel.Error) {
+	body := func(parser.ExprHelper, ast.Expr, []ast.Expr) (ast.Expr, *cel.Error) {
 		if m.global {
-			return nil, h.NewError(0, fmt.Sprintf("%s is not called on a value: write %s", m.name, m.usage))
+			return nil, atCall("%s is not called on a value: write %s", m.name, m.usage)
 		}
-		return nil, h.NewError(0, fmt.Sprintf("%s is called on a list of events: write purchase%s", m.name, m.usage))
+		return nil, atCall("%s is called on a list of events: write purchase%s", m.name, m.usage)
 	}
 	if m.global {
 		return cel.ReceiverVarArgMacro(m.name, body)
 	}
 	return cel.GlobalVarArgMacro(m.name, body)
+}
+
+// atCall is an error without a place of its own, which the parser then puts at the macro's call.
+func atCall(format string, args ...any) *cel.Error {
+	return &cel.Error{Message: fmt.Sprintf(format, args...)}
 }
 
 func arguments(n int) string {
