@@ -72,7 +72,7 @@ func produce(ctx context.Context, brokers []string, opt workload.Options, partit
 				return
 			}
 			record := &kgo.Record{
-				Topic: r.Topic, Key: []byte(r.Key), Value: append([]byte(nil), r.Value...), Timestamp: time.UnixMilli(r.Time),
+				Topic: r.Topic, Key: []byte(r.Key), Value: append([]byte(nil), r.Value...),
 			}
 			client.Produce(ctx, record, func(_ *kgo.Record, err error) {
 				if err != nil {

@@ -1,0 +1,131 @@
+package replay
+
+import (
+	"context"
+	"math"
+	"strings"
+
+	"github.com/ruas/ruas/internal/engine"
+	"github.com/ruas/ruas/internal/event"
+)
+
+// partition is a part of the customers with a clock of its own.
+type partition struct {
+	ctx       context.Context
+	engine    *engine.Engine
+	out       output
+	now       int64 // the clock; math.MinInt64 before the first event
+	customers map[string]*customer
+	timers    engine.Timers
+	changes   []engine.Change
+}
+
+type customer struct {
+	*engine.Customer
+	timer int64 // as it stands in the timers; math.MaxInt64: none
+}
+
+func newPartition(ctx context.Context, e *engine.Engine, out output) *partition {
+	return &partition{ctx: ctx, engine: e, out: out, now: math.MinInt64, customers: map[string]*customer{}}
+}
+
+// apply moves the clock to the event, then applies it. Moments before the event's time come first; those at the clock wait, for
+// more events of the same millisecond may come.
+func (p *partition) apply(ev *event.Event) error {
+	if ev.Time > p.now {
+		if err := p.fire(ev.Time); err != nil {
+			return err
+		}
+		p.now = ev.Time
+	}
+	c := p.customers[ev.Customer]
+	if c == nil {
+		id := strings.Clone(ev.Customer)
+		c = &customer{Customer: p.engine.NewCustomer(id), timer: math.MaxInt64}
+		p.customers[id] = c
+	}
+	p.changes = p.engine.Apply(c.Customer, ev, p.now, p.changes[:0])
+	p.schedule(c)
+	return p.out.write(p.changes, false)
+}
+
+// fire lets happen all that time alone moves before t.
+func (p *partition) fire(t int64) error {
+	for n := 1; ; n++ {
+		id, at, ok := p.timers.Peek()
+		if !ok || at >= t {
+			return nil
+		}
+		if n%checkEvery == 0 {
+			if err := p.ctx.Err(); err != nil {
+				return err
+			}
+		}
+		c := p.customers[id]
+		p.changes = p.engine.Fire(c.Customer, at, p.changes[:0])
+		p.now = max(p.now, at)
+		p.schedule(c)
+		if err := p.out.write(p.changes, true); err != nil {
+			return err
+		}
+	}
+}
+
+// finish moves the clock to the end and past everything due at it.
+func (p *partition) finish(end int64) error {
+	if end < math.MaxInt64 {
+		if err := p.fire(end + 1); err != nil {
+			return err
+		}
+	}
+	p.now = max(p.now, end)
+	return nil
+}
+
+func (p *partition) schedule(c *customer) {
+	at := c.Deadline()
+	if at == c.timer {
+		return
+	}
+	c.timer = at
+	if at == math.MaxInt64 {
+		p.timers.Remove(c.ID())
+	} else {
+		p.timers.Set(c.ID(), at)
+	}
+}
+
+// partitionOf is where Kafka's default partitioner puts a record with this key: murmur2 of it, made positive, modulo n.
+func partitionOf(key string, n int) int {
+	return int(murmur2(key)&0x7fffffff) % n
+}
+
+// murmur2 is Austin Appleby's MurmurHash2, 32 bits, with the seed of Kafka's clients.
+func murmur2(key string) uint32 {
+	const (
+		seed = 0x9747b28c
+		m    = 0x5bd1e995
+		r    = 24
+	)
+	h := uint32(seed) ^ uint32(len(key))
+	for ; len(key) >= 4; key = key[4:] {
+		k := uint32(key[0]) | uint32(key[1])<<8 | uint32(key[2])<<16 | uint32(key[3])<<24
+		k *= m
+		k ^= k >> r
+		k *= m
+		h = h*m ^ k
+	}
+	switch len(key) {
+	case 3:
+		h ^= uint32(key[2]) << 16
+		fallthrough
+	case 2:
+		h ^= uint32(key[1]) << 8
+		fallthrough
+	case 1:
+		h = (h ^ uint32(key[0])) * m
+	}
+	h ^= h >> 13
+	h *= m
+	return h ^ h>>15
+}

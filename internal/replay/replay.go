@@ -1,0 +1,274 @@
+// Package replay runs the engine over files: it reads events, merges the files by time, moves the clock and writes the changes
+// in order of time. It owns no rule's meaning and knows neither Kafka nor Redis. Its memory grows with the customers, not with
+// the events; with several partitions, also with the changes of those that are ahead of the slowest.
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/ruas/ruas/internal/engine"
+	"github.com/ruas/ruas/internal/event"
+)
+
+// File is one input.
+type File struct {
+	// Source names one of Options.Sources; empty: the file may hold events of every type, with the default names.
+	Source string
+	// Path is a file of JSON lines, plain or gzip; "-" is standard input.
+	Path string
+}
+
+// Options says what to replay and where the results go.
+type Options struct {
+	Engine  *engine.Engine
+	Schema  *event.Schema
+	Sources []event.Source
+	Files   []File
+	// Until ends the replay: later events are left out, and the clock moves there at the end. nil: the greatest time of any event.
+	Until *int64
+	// Partitions divides the customers as Kafka would, each part with a clock of its own. 0 is 1.
+	Partitions int
+	// Out receives the changes as JSON lines.
+	Out io.Writer
+	// Rejects is told of every line that is no good.
+	Rejects Rejects
+	// Progress receives a line that is written over and over, for a terminal; nil: none.
+	Progress io.Writer
+	// Stdin is what the path "-" reads.
+	Stdin io.Reader
+}
+
+// Result counts what a replay did.
+type Result struct {
+	Events      int64 // applied
+	LeftOut     int64 // later than Until
+	Rejected    int64
+	Changes     int64
+	Customers   int
+	Clock       int64 // where the clock ended, in milliseconds since the epoch; math.MinInt64: no event
+	Interrupted bool  // the context was cancelled: the clock did not move to the end
+}
+
+// Run replays the files. A cancelled context ends it early, without an error: what was decided until then is written. An error
+// is of reading or writing; lines that are no good go to Options.Rejects.
+func Run(ctx context.Context, opt Options) (Result, error) {
+	r, err := newRun(ctx, opt)
+	if err != nil {
+		return Result{}, err
+	}
+	defer r.close()
+	err = r.loop()
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		r.result.Interrupted = true
+		err = nil
+	}
+	err = errors.Join(err, r.out.finish(), r.rejects.Flush())
+	r.result.Changes = r.out.written()
+	r.result.Clock = math.MinInt64
+	for _, p := range r.parts {
+		r.result.Customers += len(p.customers)
+		r.result.Clock = max(r.result.Clock, p.now)
+	}
+	r.progress.finish(&r.result)
+	return r.result, err
+}
+
+// checkEvery is the number of events between two looks at the context, the progress and the output.
+const checkEvery = 4096
+
+type run struct {
+	ctx      context.Context
+	until    int64
+	bounded  bool // until was given
+	files    merge
+	inputs   []*input
+	parts    []*partition
+	out      output
+	rejects  Rejects
+	progress *progress
+	result   Result
+}
+
+func newRun(ctx context.Context, opt Options) (*run, error) {
+	r := &run{ctx: ctx, until: math.MinInt64, rejects: opt.Rejects}
+	if opt.Until != nil {
+		r.until, r.bounded = *opt.Until, true
+	}
+	n := max(opt.Partitions, 1)
+	if n == 1 {
+		r.out = newDirect(opt.Out, opt.Engine)
+	} else {
+		r.out = newSequencer(opt.Out, opt.Engine, r.lowest)
+	}
+	for range n {
+		r.parts = append(r.parts, newPartition(ctx, opt.Engine, r.out))
+	}
+	if err := r.open(opt); err != nil {
+		r.close()
+		return nil, err
+	}
+	r.progress = newProgress(opt.Progress, r.inputs)
+	return r, nil
+}
+
+func (r *run) open(opt Options) error {
+	stdin := false
+	for _, file := range opt.Files {
+		source, err := findSource(opt.Sources, file.Source)
+		if err != nil {
+			return err
+		}
+		// A decoder a file: an event may alias its decoder's memory, and one event of every file is held at a time.
+		decoder, err := event.NewDecoder(opt.Schema, source, opt.Engine.Needs())
+		if err != nil {
+			return fmt.Errorf("source %q: %w", file.Source, err)
+		}
+		var in *input
+		if file.Path == "-" {
+			if stdin {
+				return errors.New("standard input (-) is named twice")
+			}
+			stdin = true
+			in = openStdin(r.ctx, opt.Stdin, r.out.flush)
+		} else if in, err = openFile(file.Path); err != nil {
+			return err
+		}
+		in.decoder = decoder
+		r.inputs = append(r.inputs, in)
+	}
+	return nil
+}
+
+func findSource(sources []event.Source, name string) (event.Source, error) {
+	if name == "" {
+		return event.Source{}, nil
+	}
+	for _, s := range sources {
+		if s.Name == name {
+			return s, nil
+		}
+	}
+	return event.Source{}, fmt.Errorf("there is no source %q", name)
+}
+
+func (r *run) close() {
+	for _, in := range r.inputs {
+		in.close()
+	}
+}
+
+func (r *run) loop() error {
+	for i, in := range r.inputs {
+		ok, err := r.next(in)
+		if err != nil {
+			return err
+		}
+		if ok {
+			r.files.push(i, in)
+		}
+	}
+	// Where the end is not given, it is the greatest time of any event, which the clock has then reached.
+	end := r.until
+	for n := 1; len(r.files) > 0; n++ {
+		in := r.files[0].in
+		ev := &in.event
+		if r.bounded && ev.Time > r.until {
+			r.result.LeftOut++
+		} else {
+			if !r.bounded {
+				end = max(end, ev.Time)
+			}
+			p := r.parts[0]
+			if len(r.parts) > 1 {
+				p = r.parts[partitionOf(ev.Customer, len(r.parts))]
+			}
+			if err := p.apply(ev); err != nil {
+				return err
+			}
+			r.result.Events++
+		}
+		// The event aliases its file's line: the next line is read only now.
+		ok, err := r.next(in)
+		if err != nil {
+			return err
+		}
+		if ok {
+			r.files.fixTop()
+		} else {
+			r.files.popTop()
+		}
+		if n%checkEvery == 0 {
+			if err := r.check(); err != nil {
+				return err
+			}
+		}
+	}
+	if end == math.MinInt64 {
+		return nil
+	}
+	for _, p := range r.parts {
+		if err := p.finish(end); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// check is done now and then.
+func (r *run) check() error {
+	if err := r.ctx.Err(); err != nil {
+		return err
+	}
+	r.progress.show(&r.result, r.customers)
+	return r.out.advance()
+}
+
+// next reads the file's next good event into in.event. It is false at the end of the file.
+func (r *run) next(in *input) (bool, error) {
+	for {
+		line, err := in.readLine()
+		if err == io.EOF {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		if len(line) == 0 {
+			continue
+		}
+		err = in.decoder.Decode(line, &in.event)
+		if err == nil {
+			return true, nil
+		}
+		r.result.Rejected++
+		if err := r.rejects.Reject(in.name, in.line, err, line); err != nil {
+			return false, err
+		}
+		if r.result.Rejected%checkEvery == 0 {
+			if err := r.ctx.Err(); err != nil {
+				return false, err
+			}
+		}
+	}
+}
+
+// lowest is the clock of the partition that is furthest behind.
+func (r *run) lowest() int64 {
+	low := int64(math.MaxInt64)
+	for _, p := range r.parts {
+		low = min(low, p.now)
+	}
+	return low
+}
+
+func (r *run) customers() int {
+	n := 0
+	for _, p := range r.parts {
+		n += len(p.customers)
+	}
+	return n
+}
