@@ -196,8 +196,8 @@ type Admin struct {
 type Log struct {
 	// The least level that is logged.
 	Level string `yaml:"level" values:"debug,info,warn,error"`
-	// `json`: one object a line. `console`: for people.
-	Format string `yaml:"format" values:"json,console"`
+	// `console`: for people. `json`: one object a line.
+	Format string `yaml:"format" values:"console,json"`
 }
 
 // What moves time.
