@@ -1,0 +1,272 @@
+package event
+
+import (
+	"fmt"
+	"unicode/utf8"
+)
+
+const (
+	// MaxRecord is the size of the largest record that is decoded, in bytes.
+	MaxRecord = 1 << 20
+	// MaxDepth is how deep objects and lists may be nested, the record itself counted.
+	MaxDepth = 64
+)
+
+// Decoder decodes the records of one source. It is not for concurrent use.
+//
+// It reads a record once: each value that some type declares is remembered by its place, and judged when the record's type is
+// known, wherever in the record that stands. So the last of several members of one name is the only one that counts.
+type Decoder struct {
+	root     *place
+	id       *place
+	typ      *place // nil where the type is fixed
+	customer *place
+	time     *place
+	// epochTime says that a time may be a number.
+	epochTime bool
+	byName    map[string]*decodedType
+	fixed     *decodedType // the type of every record, or nil
+	last      *decodedType // that of the record before: mostly the next one's too
+
+	record []byte // the one being decoded
+	number uint64 // of the record; a place whose seen differs has nothing
+	deep   bool   // the record is nested too deep
+}
+
+// Decode reads one record into ev, whose strings then alias the record. It returns nil or a *Reject; after a Reject ev holds
+// nothing to rely on. Everything that the event's type declares is validated, and what Needs names is kept; members that the
+// type does not declare are only read over. Decoding a good record allocates nothing once ev has been used for a while.
+func (d *Decoder) Decode(record []byte, ev *Event) error {
+	if r := d.scan(record); r != nil {
+		return r
+	}
+	if r := d.judge(ev); r != nil {
+		return r
+	}
+	return nil
+}
+
+// scan reads the whole record, whatever its type, and notes what stands at each place.
+func (d *Decoder) scan(record []byte) *Reject {
+	if len(record) > MaxRecord {
+		return reject(ReasonSize, "%d bytes", len(record))
+	}
+	if !utf8.Valid(record) {
+		return reject(ReasonJSON, "no UTF-8 at byte %d", invalidAt(record))
+	}
+	d.record, d.deep = record, false
+	d.number++
+	i := skipSpace(record, 0)
+	if i == len(record) {
+		return reject(ReasonJSON, "the record is empty")
+	}
+	if record[i] != '{' {
+		return d.noObject(i)
+	}
+	i = d.object(i+1, d.root, 1)
+	if i >= 0 {
+		if i = skipSpace(record, i); i == len(record) {
+			return nil
+		}
+		return reject(ReasonJSON, "%s at byte %d, behind the object", found(record, i), i)
+	}
+	return d.malformed(^i)
+}
+
+// object begins behind the brace, reads the members, and notes those that have a place in at.
+func (d *Decoder) object(i int, at *place, depth int) int {
+	b := d.record
+	i = skipSpace(b, i)
+	if i < len(b) && b[i] == '}' {
+		return i + 1
+	}
+	guess := &at.first
+	for {
+		if i >= len(b) || b[i] != '"' {
+			return ^i
+		}
+		i++
+		var p *place
+		if p = *guess; p != nil && hasPrefix(b[i:], p.quoted) {
+			i += len(p.quoted)
+		} else {
+			end, escaped := skipString(b, i)
+			if end < 0 {
+				return end
+			}
+			if p = lookup(at, b[i:end], escaped); p != nil {
+				*guess = p
+			}
+			i = end + 1
+		}
+		if i = skipColon(b, i); i < 0 {
+			return i
+		}
+		if p == nil {
+			i = d.skipValue(i, depth)
+		} else {
+			i = d.note(i, p, depth)
+			guess = &p.next
+		}
+		if i < 0 {
+			return i
+		}
+		i = skipSpace(b, i)
+		switch {
+		case i >= len(b):
+			return ^i
+		case b[i] == '}':
+			return i + 1
+		case b[i] != ',':
+			return ^i
+		}
+		i = skipSpace(b, i+1)
+	}
+}
+
+func hasPrefix(b []byte, prefix string) bool {
+	return prefix != "" && len(b) >= len(prefix) && string(b[:len(prefix)]) == prefix
+}
+
+// lookup returns the place inside p of a name as the record spells it, or nil.
+func lookup(p *place, raw []byte, escaped bool) *place {
+	if !escaped {
+		return p.children[string(raw)]
+	}
+	name, ok := appendUnescaped(nil, raw)
+	if !ok {
+		return nil
+	}
+	return p.children[string(name)]
+}
+
+// note reads the value that stands at p.
+func (d *Decoder) note(i int, p *place, depth int) int {
+	b := d.record
+	if p.seen == d.number {
+		p.forget()
+	}
+	p.seen, p.start, p.escaped = d.number, i, false
+	switch {
+	case i < len(b) && b[i] == '"':
+		i, p.escaped = skipString(b, i+1)
+		if i >= 0 {
+			i++
+		}
+	case i < len(b) && b[i] == '{' && p.children != nil:
+		if depth == MaxDepth {
+			return d.tooDeep(i)
+		}
+		i = d.object(i+1, p, depth+1)
+	default:
+		i = d.skipValue(i, depth)
+	}
+	p.end = i
+	return i
+}
+
+// skipValue reads over a value inside an object or a list that is nested so deep.
+func (d *Decoder) skipValue(i, depth int) int {
+	b := d.record
+	if i >= len(b) {
+		return ^i
+	}
+	switch b[i] {
+	case '"':
+		if i, _ = skipString(b, i+1); i < 0 {
+			return i
+		}
+		return i + 1
+	case '{':
+		if depth == MaxDepth {
+			return d.tooDeep(i)
+		}
+		return d.object(i+1, nowhere, depth+1)
+	case '[':
+		if depth == MaxDepth {
+			return d.tooDeep(i)
+		}
+		return d.skipList(i+1, depth+1)
+	case 't':
+		return skipWord(b, i, "true")
+	case 'f':
+		return skipWord(b, i, "false")
+	case 'n':
+		return skipWord(b, i, "null")
+	default:
+		return skipNumber(b, i)
+	}
+}
+
+// nowhere is a place without places inside. It is never written to.
+var nowhere = &place{}
+
+// skipList begins behind the bracket.
+func (d *Decoder) skipList(i, depth int) int {
+	b := d.record
+	i = skipSpace(b, i)
+	if i < len(b) && b[i] == ']' {
+		return i + 1
+	}
+	for {
+		if i = d.skipValue(i, depth); i < 0 {
+			return i
+		}
+		i = skipSpace(b, i)
+		switch {
+		case i >= len(b):
+			return ^i
+		case b[i] == ']':
+			return i + 1
+		case b[i] != ',':
+			return ^i
+		}
+		i = skipSpace(b, i+1)
+	}
+}
+
+func (d *Decoder) tooDeep(i int) int {
+	d.deep = true
+	return ^i
+}
+
+func (d *Decoder) malformed(i int) *Reject {
+	if d.deep {
+		return reject(ReasonDepth, "at byte %d", i)
+	}
+	if i >= len(d.record) {
+		return reject(ReasonJSON, "the record is cut short, at byte %d", i)
+	}
+	return reject(ReasonJSON, "unexpected %s at byte %d", found(d.record, i), i)
+}
+
+// noObject rejects a record whose value is not an object, and says so only where it is JSON at all.
+func (d *Decoder) noObject(i int) *Reject {
+	end := d.skipValue(i, 0)
+	if end < 0 {
+		return d.malformed(^end)
+	}
+	return reject(ReasonJSON, "the record is %s, not an object", formOf(d.record[i]).article())
+}
+
+// found returns the character at i, for a message.
+func found(b []byte, i int) string {
+	r, _ := utf8.DecodeRune(b[i:])
+	return fmt.Sprintf("%q", r)
+}
+
+// invalidAt returns where the first byte stands that is not UTF-8.
+func invalidAt(b []byte) int {
+	for i := 0; i < len(b); {
+		r, n := utf8.DecodeRune(b[i:])
+		if r == utf8.RuneError && n == 1 {
+			return i
+		}
+		i += n
+	}
+	return len(b)
+}
+
+func reject(reason Reason, format string, args ...any) *Reject {
+	return &Reject{Reason: reason, Detail: fmt.Sprintf(format, args...)}
+}

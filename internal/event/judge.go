@@ -1,0 +1,354 @@
+package event
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+)
+
+// form is what a JSON value looks like.
+type form uint8
+
+const (
+	formNothing form = iota
+	formNull
+	formString
+	formNumber
+	formBool
+	formObject
+	formList
+)
+
+// formOf tells by a value's first byte.
+func formOf(c byte) form {
+	switch c {
+	case '"':
+		return formString
+	case 't', 'f':
+		return formBool
+	case 'n':
+		return formNull
+	case '{':
+		return formObject
+	case '[':
+		return formList
+	default:
+		return formNumber
+	}
+}
+
+func (f form) article() string {
+	return [...]string{"missing", "null", "a string", "a number", "a boolean", "an object", "a list"}[f]
+}
+
+// form returns what the record has at p.
+func (d *Decoder) form(p *place) form {
+	if p.seen != d.number {
+		return formNothing
+	}
+	return formOf(d.record[p.start])
+}
+
+func (d *Decoder) raw(p *place) []byte { return d.record[p.start:p.end] }
+
+// judge validates what scan noted, and fills ev.
+func (d *Decoder) judge(ev *Event) *Reject {
+	ev.text, ev.lists = ev.text[:0], ev.lists[:0]
+	var r *Reject
+	if ev.ID, r = d.field(ev, fieldID, d.id); r != nil {
+		return r
+	}
+	dt, r := d.typeOf(ev)
+	if r != nil {
+		return r
+	}
+	ev.Type = dt.typ
+	if ev.Customer, r = d.field(ev, fieldCustomer, d.customer); r != nil {
+		return r
+	}
+	if ev.Time, r = d.timeOf(ev); r != nil {
+		return r
+	}
+	if cap(ev.Props) < len(dt.properties) {
+		ev.Props = make([]Value, len(dt.properties))
+	} else {
+		ev.Props = ev.Props[:len(dt.properties)]
+		clear(ev.Props)
+	}
+	for i := range dt.properties {
+		if r := d.property(ev, dt.typ, &dt.properties[i]); r != nil {
+			return r
+		}
+	}
+	return nil
+}
+
+// field returns one of the strings that every event must have.
+func (d *Decoder) field(ev *Event, name string, p *place) (string, *Reject) {
+	if f := d.form(p); f != formString {
+		return "", fieldReject(name, p, f.article())
+	}
+	s, ok := d.text(ev, p.start+1, p.end-1, p.escaped)
+	if !ok {
+		return "", reject(ReasonText, "%s", where(name, p))
+	}
+	if s == "" {
+		return "", fieldReject(name, p, "empty")
+	}
+	return s, nil
+}
+
+func fieldReject(name string, p *place, is string) *Reject {
+	return reject(ReasonField, "%s is %s", where(name, p), is)
+}
+
+// where names a field or property, with its place where it is mapped.
+func where(name string, p *place) string {
+	if p.path == name {
+		return name
+	}
+	return name + " (" + p.path + ")"
+}
+
+// text returns the string whose inside stands from start to end.
+func (d *Decoder) text(ev *Event, start, end int, escaped bool) (string, bool) {
+	if !escaped {
+		return alias(d.record[start:end]), true
+	}
+	from := len(ev.text)
+	var ok bool
+	ev.text, ok = appendUnescaped(ev.text, d.record[start:end])
+	return alias(ev.text[from:]), ok
+}
+
+func (d *Decoder) typeOf(ev *Event) (*decodedType, *Reject) {
+	if d.fixed != nil {
+		return d.fixed, nil
+	}
+	name, r := d.field(ev, fieldType, d.typ)
+	if r != nil {
+		return nil, r
+	}
+	if d.last != nil && d.last.typ.Name == name {
+		return d.last, nil
+	}
+	dt := d.byName[name]
+	if dt == nil {
+		return nil, reject(ReasonType, "no schema declares the type %s", quote(name))
+	}
+	d.last = dt
+	return dt, nil
+}
+
+func (d *Decoder) timeOf(ev *Event) (int64, *Reject) {
+	if d.epochTime && d.form(d.time) == formNumber {
+		number := alias(d.raw(d.time))
+		ms, _, ok := integer(number)
+		if !ok || ms < minMoment || ms > maxMoment {
+			return 0, reject(ReasonTime, "%s: %s milliseconds are beyond the years 1 to 9999", where(fieldTime, d.time), cut(number))
+		}
+		return ms, nil
+	}
+	s, r := d.field(ev, fieldTime, d.time)
+	if r != nil {
+		return 0, r
+	}
+	ms, ok := ParseMoment(s)
+	if !ok {
+		return 0, reject(ReasonTime, "%s: %s is no RFC 3339 time with a zone", where(fieldTime, d.time), quote(s))
+	}
+	return ms, nil
+}
+
+// property validates one property and keeps its value where it is needed.
+func (d *Decoder) property(ev *Event, t *Type, p *decodedProperty) *Reject {
+	f := d.form(p.place)
+	if f <= formNull {
+		if p.Required {
+			return reject(ReasonMissing, "%s.%s is %s", t.Name, where(p.Name, p.place), f.article())
+		}
+		if f == formNull && p.keep && t.Name == profileName {
+			ev.Props[p.Index].Kind = Null
+		}
+		return nil
+	}
+	var v Value
+	var reason Reason
+	switch p.Kind {
+	case Bool:
+		v, reason = d.boolean(p.place, f)
+	case Int:
+		v, reason = d.integer(p.place, f)
+	case Double:
+		v, reason = d.double(p.place, f, p.keep)
+	case Strings:
+		v, reason = d.list(ev, p.place, f, p.keep)
+	default:
+		v, reason = d.textual(ev, p, f)
+	}
+	if reason != "" {
+		return d.propertyReject(reason, t, p, f)
+	}
+	if p.keep {
+		ev.Props[p.Index] = v
+	}
+	return nil
+}
+
+func (d *Decoder) boolean(p *place, f form) (Value, Reason) {
+	if f != formBool {
+		return Value{}, ReasonProperty
+	}
+	v := Value{Kind: Bool}
+	if d.record[p.start] == 't' {
+		v.Num = 1
+	}
+	return v, ""
+}
+
+func (d *Decoder) integer(p *place, f form) (Value, Reason) {
+	if f != formNumber {
+		return Value{}, ReasonProperty
+	}
+	n, exact, ok := integer(alias(d.raw(p)))
+	switch {
+	case !exact:
+		return Value{}, ReasonProperty
+	case !ok:
+		return Value{}, ReasonNumber
+	default:
+		return Value{Kind: Int, Num: uint64(n)}, "" //nolint:gosec // The bits of the int64.
+	}
+}
+
+func (d *Decoder) double(p *place, f form, keep bool) (Value, Reason) {
+	if f != formNumber {
+		return Value{}, ReasonProperty
+	}
+	raw := d.raw(p)
+	if !keep && !isLong(raw) {
+		return Value{}, ""
+	}
+	x, err := strconv.ParseFloat(alias(raw), 64)
+	if err != nil {
+		return Value{}, ReasonNumber
+	}
+	return Value{Kind: Double, Num: math.Float64bits(x)}, ""
+}
+
+// textual reads the kinds that are strings in JSON.
+func (d *Decoder) textual(ev *Event, p *decodedProperty, f form) (Value, Reason) {
+	if f != formString {
+		return Value{}, ReasonProperty
+	}
+	s, ok := d.text(ev, p.place.start+1, p.place.end-1, p.place.escaped)
+	if !ok {
+		return Value{}, ReasonText
+	}
+	switch p.Kind {
+	case Moment:
+		ms, ok := ParseMoment(s)
+		if !ok {
+			return Value{}, ReasonMoment
+		}
+		return Value{Kind: Moment, Num: uint64(ms)}, "" //nolint:gosec // The bits of the int64.
+	case Date:
+		if !ValidDate(s) {
+			return Value{}, ReasonDate
+		}
+	case String:
+		if p.Enum != nil && !contains(p.Enum, s) {
+			return Value{}, ReasonChoice
+		}
+	}
+	return Value{Kind: p.Kind, Str: s}, ""
+}
+
+func contains(list []string, s string) bool {
+	for _, e := range list {
+		if e == s {
+			return true
+		}
+	}
+	return false
+}
+
+// list reads a list of strings, whose grammar has been checked.
+func (d *Decoder) list(ev *Event, p *place, f form, keep bool) (Value, Reason) {
+	if f != formList {
+		return Value{}, ReasonProperty
+	}
+	b, from := d.record, len(ev.lists)
+	for i := skipSpace(b, p.start+1); b[i] != ']'; i = skipSpace(b, i) {
+		if b[i] == ',' {
+			i = skipSpace(b, i+1)
+		}
+		if b[i] != '"' {
+			return Value{}, ReasonProperty
+		}
+		end, escaped := skipString(b, i+1)
+		s, ok := d.text(ev, i+1, end, escaped)
+		if !ok {
+			return Value{}, ReasonText
+		}
+		if keep {
+			ev.lists = append(ev.lists, s)
+		}
+		i = end + 1
+	}
+	v := Value{Kind: Strings}
+	if len(ev.lists) > from {
+		v.List = ev.lists[from:len(ev.lists):len(ev.lists)]
+	}
+	return v, ""
+}
+
+// propertyReject says what is wrong with a property's value.
+func (d *Decoder) propertyReject(reason Reason, t *Type, p *decodedProperty, f form) *Reject {
+	name := t.Name + "." + where(p.Name, p.place)
+	value := cut(alias(d.raw(p.place)))
+	switch reason {
+	case ReasonProperty:
+		if f == formNumber && p.Kind == Int {
+			return reject(reason, "%s is %s, which is no integer", name, value)
+		}
+		if f == formList && p.Kind == Strings {
+			return reject(reason, "%s is a list, but not of strings alone", name)
+		}
+		return reject(reason, "%s is %s, and declared as %s", name, f.article(), p.Kind.article())
+	case ReasonNumber:
+		return reject(reason, "%s is %s", name, value)
+	case ReasonChoice:
+		return reject(reason, "%s is %s, and may be %s", name, value, choice(p.Enum))
+	default:
+		return reject(reason, "%s is %s", name, value)
+	}
+}
+
+// choice lists the values of an enum for people.
+func choice(enum []string) string {
+	s := ""
+	for i, e := range enum {
+		if i > 0 {
+			s += ", "
+		}
+		s += e
+	}
+	return s
+}
+
+const maxShown = 60
+
+// cut shortens what a record holds to what a message can show.
+func cut(s string) string {
+	if len(s) <= maxShown {
+		return s
+	}
+	n := maxShown
+	for n > 0 && s[n]&0xC0 == 0x80 {
+		n--
+	}
+	return s[:n] + "…"
+}
+
+func quote(s string) string { return fmt.Sprintf("%q", cut(s)) }
