@@ -16,8 +16,8 @@ import (
 
 const (
 	bufferSize = 256 << 10
-	// maxLine is what is kept of a line: one byte more than the largest record that a decoder accepts, so that it says why not.
-	maxLine = 1<<20 + 1
+	// maxLine is what is kept of a line: more than the largest record that a decoder accepts, so that it says why not.
+	maxLine = event.MaxRecord + 3
 )
 
 var (
@@ -74,7 +74,7 @@ func (in *input) start() error {
 	return nil
 }
 
-// readLine returns the next line without its end and without white space around it. It is valid until the next call. The last
+// readLine returns the next line without its end, or an empty one where it is blank. It is valid until the next call. The last
 // line need not have an end. io.EOF tells the end of the file.
 func (in *input) readLine() ([]byte, error) {
 	if in.lines == nil {
@@ -93,7 +93,15 @@ func (in *input) readLine() ([]byte, error) {
 		return nil, fmt.Errorf("reading %s after line %d: %w", in.name, in.line, err)
 	}
 	in.line++
-	return bytes.TrimSpace(line), nil
+	if len(line) == 0 || line[0] != '{' {
+		if len(bytes.Trim(line, " \t\r\n")) == 0 {
+			return nil, nil
+		}
+	}
+	if n := len(line); n > 0 && line[n-1] == '\n' {
+		line = line[:n-1]
+	}
+	return bytes.TrimSuffix(line, []byte{'\r'}), nil
 }
 
 // readLong reads the rest of a line whose beginning fills the buffer; beyond maxLine it is dropped.
