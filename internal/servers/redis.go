@@ -1,0 +1,168 @@
+package servers
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const redisImage = "redis:7-alpine"
+
+// Redis starts one server without a password, with an append-only file and noeviction.
+func Redis(t testing.TB) *Servers {
+	t.Helper()
+	return redisNodes(t, 1, func(_ int, port int, _ string) (string, map[string][]byte) {
+		return fmt.Sprintf("port %d\n", port), nil
+	})
+}
+
+// RedisSecure starts one server that speaks TLS only. Its default user's password is Admin's; App is an ACL user for keys that begin
+// with "ruas:", without dangerous commands.
+func RedisSecure(t testing.TB) *Servers {
+	t.Helper()
+	c := newCertificates(t)
+	s := redisNodes(t, 1, func(_ int, port int, folder string) (string, map[string][]byte) {
+		files := map[string][]byte{
+			filepath.Join(folder, "ca.pem"):     c.ca,
+			filepath.Join(folder, "server.crt"): c.cert,
+			filepath.Join(folder, "server.key"): c.key,
+		}
+		return fmt.Sprintf(`port 0
+tls-port %d
+tls-cert-file %s/server.crt
+tls-key-file %s/server.key
+tls-ca-cert-file %s/ca.pem
+tls-auth-clients no
+requirepass %s
+user %s on >%s ~ruas:* &ruas:* +@all -@admin -@dangerous +info +config|get
+`, port, folder, folder, folder, admin.Password, app.Name, app.Password), files
+	})
+	s.CA, s.Admin, s.App = c.caFile, Account{"default", admin.Password}, app
+	return s
+}
+
+// RedisCluster starts three masters, then a replica of each: Nodes[3] replicates Nodes[0], and so on. A master that is gone is
+// replaced after some four seconds.
+func RedisCluster(t testing.TB) *Servers {
+	t.Helper()
+	const masters, nodes = 3, 6
+	bus := mustPorts(t, nodes)
+	s := redisNodes(t, nodes, func(i, port int, _ string) (string, map[string][]byte) {
+		return fmt.Sprintf(`port %d
+cluster-enabled yes
+cluster-config-file nodes.conf
+cluster-node-timeout 2000
+cluster-port %d
+cluster-announce-ip 127.0.0.1
+repl-diskless-sync-delay 0
+`, port, bus[i]), nil
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	if err := joinCluster(ctx, s.Addresses, bus, masters); err != nil {
+		t.Fatalf("making a Redis Cluster: %v", err)
+	}
+	return s
+}
+
+// redisNodes starts n servers; more gives what is a server's own: lines of its configuration, and files.
+func redisNodes(t testing.TB, n int, more func(i, port int, folder string) (string, map[string][]byte)) *Servers {
+	t.Helper()
+	ports := mustPorts(t, n)
+	specs := make([]spec, n)
+	for i, port := range ports {
+		folder := t.TempDir()
+		lines, files := more(i, port, folder)
+		if files == nil {
+			files = map[string][]byte{}
+		}
+		conf := filepath.Join(folder, "redis.conf")
+		files[conf] = fmt.Appendf(nil, "bind 127.0.0.1\ndir %s\nsave \"\"\nappendonly yes\nappendfsync everysec\nmaxmemory-policy noeviction\ndaemonize no\n%s", folder, lines)
+		specs[i] = spec{
+			name:   fmt.Sprintf("redis-%d", i),
+			folder: folder,
+			files:  files,
+			local:  []string{"redis-server", conf},
+			image:  setting("RUAS_TEST_REDIS_IMAGE", redisImage),
+			boxed:  "exec redis-server " + conf,
+		}
+	}
+	nodes := launch(t, specs, ports)
+	return &Servers{Addresses: addresses(nodes), Nodes: nodes}
+}
+
+const slots = 16384
+
+// joinCluster makes the first masters share the slots, and each of the rest replicate one of them.
+func joinCluster(ctx context.Context, addresses []string, bus []int, masters int) error {
+	clients := make([]*redis.Client, len(addresses))
+	ids := make([]string, len(addresses))
+	for i, a := range addresses {
+		clients[i] = redis.NewClient(&redis.Options{Addr: a})
+		defer func() { _ = clients[i].Close() }()
+		var err error
+		if ids[i], err = clients[i].Do(ctx, "cluster", "myid").Text(); err != nil {
+			return err
+		}
+		if i < masters {
+			if err := clients[i].ClusterAddSlotsRange(ctx, slots*i/masters, slots*(i+1)/masters-1).Err(); err != nil {
+				return err
+			}
+		}
+	}
+	for i, a := range addresses[1:] {
+		port := a[strings.LastIndexByte(a, ':')+1:]
+		if err := clients[0].Do(ctx, "cluster", "meet", "127.0.0.1", port, bus[i+1]).Err(); err != nil {
+			return err
+		}
+	}
+	for i := masters; i < len(clients); i++ { // until the node has heard of its master by gossip, it refuses
+		if err := poll(ctx, func() error { return clients[i].ClusterReplicate(ctx, ids[i-masters]).Err() }); err != nil {
+			return err
+		}
+	}
+	for _, c := range clients {
+		if err := poll(ctx, func() error { return clusterReady(ctx, c, len(clients)) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clusterReady tells whether a node sees all others, serves, and is in step with its master.
+func clusterReady(ctx context.Context, c *redis.Client, nodes int) error {
+	info, err := c.ClusterInfo(ctx).Result()
+	if err != nil {
+		return err
+	}
+	replication, err := c.Info(ctx, "replication").Result()
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(info, "cluster_state:ok") || !strings.Contains(info, fmt.Sprintf("cluster_known_nodes:%d", nodes)) ||
+		strings.Contains(replication, "master_link_status:down") ||
+		(strings.Contains(replication, "role:master") && !strings.Contains(replication, "connected_slaves:1")) {
+		return fmt.Errorf("not in order yet: %s %s", info, replication)
+	}
+	return nil
+}
+
+// poll repeats until it succeeds or ctx ends, whose error then holds the last one.
+func poll(ctx context.Context, try func() error) error {
+	for {
+		err := try()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", ctx.Err(), err)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
