@@ -200,7 +200,7 @@ type Log struct {
 	Format string `yaml:"format" values:"console,json"`
 }
 
-// What moves time.
+// Clock is what moves time.
 type Clock string
 
 // The values of Clock.

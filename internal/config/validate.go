@@ -17,9 +17,9 @@ var (
 
 // validate refuses what each value alone cannot tell.
 func (d *decoder) validate(c *Config) {
-	check := func(ok bool, key, format string, args ...any) {
+	check := func(ok bool, key, text string) {
 		if !ok {
-			d.invalid(key, format, args...)
+			d.invalid(key, "%s", text)
 		}
 	}
 	d.addresses("kafka.brokers", c.Kafka.Brokers)

@@ -1,4 +1,4 @@
-// containers starts servers in Docker containers for the tests of ruas, by testcontainers-go. It reads requests from its input, one JSON
+// Command containers starts servers in Docker containers for the tests of ruas, by testcontainers-go. It reads requests from its input, one JSON
 // object a line, and writes an answer to each; when its input ends, it removes what it started. Its other side is container.go in the
 // folder above; the two are apart so that only who tests with Docker compiles testcontainers-go.
 package main

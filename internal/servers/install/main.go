@@ -1,4 +1,4 @@
-// install brings the servers that tests start as local processes onto this machine, ahead of the tests.
+// Command install brings the servers that tests start as local processes onto this machine, ahead of the tests.
 package main
 
 import (
