@@ -21,9 +21,9 @@ type node struct {
 type nodeKind uint8
 
 const (
-	scalar nodeKind = iota
-	object
-	list
+	scalarNode nodeKind = iota
+	objectNode
+	listNode
 )
 
 type member struct {
@@ -70,10 +70,10 @@ func parseNode(d *json.Decoder, pointer string) (*node, error) {
 	n := &node{pointer: pointer}
 	switch token {
 	case json.Delim('{'):
-		n.kind = object
+		n.kind = objectNode
 		return n, parseMembers(d, n)
 	case json.Delim('['):
-		n.kind = list
+		n.kind = listNode
 		for i := 0; d.More(); i++ {
 			item, err := parseNode(d, fmt.Sprintf("%s/%d", pointer, i))
 			if err != nil {

@@ -151,6 +151,9 @@ func (d *Decoder) timeOf(ev *Event) (int64, *Reject) {
 	}
 	s, r := d.field(ev, fieldTime, d.time)
 	if r != nil {
+		if d.form(d.time) == formNumber {
+			r.Detail += ": one of milliseconds is read where the source maps it, as by fields: {time: time}"
+		}
 		return 0, r
 	}
 	ms, ok := ParseMoment(s)
@@ -212,10 +215,10 @@ func (d *Decoder) integer(p *place, f form) (Value, Reason) {
 	}
 	n, exact, ok := integer(alias(d.raw(p)))
 	switch {
-	case !exact:
-		return Value{}, ReasonProperty
 	case !ok:
 		return Value{}, ReasonNumber
+	case !exact:
+		return Value{}, ReasonProperty
 	default:
 		return Value{Kind: Int, Num: uint64(n)}, "" //nolint:gosec // The bits of the int64.
 	}

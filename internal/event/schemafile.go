@@ -46,7 +46,7 @@ func parseSchemaFile(file string, data []byte) (*declaration, error) {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	r := &schemaReader{file: file}
-	if root.kind != object {
+	if root.kind != objectNode {
 		r.fail(root, "a schema file holds one JSON object")
 		return nil, errors.Join(r.errs...)
 	}
@@ -101,7 +101,7 @@ func (r *schemaReader) readRoot(root *node, d *declaration) {
 }
 
 func (r *schemaReader) readProperties(n *node, d *declaration) {
-	if n.kind != object {
+	if n.kind != objectNode {
 		r.fail(n, "properties is an object: a name and a schema each")
 		return
 	}
@@ -137,14 +137,14 @@ func (r *schemaReader) readRequired(n, properties *node, d *declaration) {
 			}
 		}
 	}
-	if n.kind != list {
+	if n.kind != listNode {
 		r.fail(n, "required is a list of names of properties")
 	}
 }
 
 // readProperty reports whether the property could be read as far as its kind goes.
 func (r *schemaReader) readProperty(n *node, p *Property) bool {
-	if n.kind != object {
+	if n.kind != objectNode {
 		r.fail(n, "a property's schema is an object")
 		return false
 	}
@@ -232,7 +232,7 @@ func mayBeNull(property *node) bool {
 }
 
 func (r *schemaReader) readEnum(n *node) []string {
-	if n.kind != list || len(n.items) == 0 {
+	if n.kind != listNode || len(n.items) == 0 {
 		r.fail(n, "enum is a list of at least one string")
 		return nil
 	}
@@ -252,7 +252,7 @@ func (r *schemaReader) readEnum(n *node) []string {
 }
 
 func (r *schemaReader) readItems(n *node) {
-	if n.kind != object || n.member("type") == nil || n.member("type").value != "string" {
+	if n.kind != objectNode || n.member("type") == nil || n.member("type").value != "string" {
 		r.fail(n, `a list is one of strings: "items": {"type": "string"}`)
 		return
 	}
