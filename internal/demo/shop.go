@@ -28,6 +28,8 @@ type ShopOptions struct {
 	History time.Duration
 	// IDs begins the ids of events, so that two shops on one Kafka do not take each other's events for duplicates. "e".
 	IDs string
+	// Squeeze divides the time after the opening, so that more happens in less: for a pipeline whose present cannot run faster. 1.
+	Squeeze float64
 }
 
 // Shop is a simulated shop. The same options give the same events. It has no end. Not for concurrent use.
@@ -36,6 +38,7 @@ type Shop struct {
 	opening   time.Time
 	begin     time.Time
 	ids       string
+	squeeze   float64
 	emitted   int
 	steps     steps
 	order     uint64 // of steps scheduled, so that those of one moment stay in order
@@ -67,6 +70,7 @@ func NewShop(opt ShopOptions) *Shop {
 		random:  rand.New(rand.NewPCG(opt.Seed, 0x746f6b6f)),
 		opening: opt.Opening.UTC().Truncate(time.Millisecond),
 		ids:     opt.IDs,
+		squeeze: max(opt.Squeeze, 1),
 	}
 	s.begin = s.opening.Add(-opt.History)
 	for range opt.Customers {
@@ -129,15 +133,27 @@ func (s *Shop) at(t time.Time, do func(now time.Time)) {
 
 func (s *Shop) live(now time.Time) bool { return !now.Before(s.opening) }
 
+// stamp is the time that events of a moment bear.
+func (s *Shop) stamp(now time.Time) time.Time {
+	if s.squeeze == 1 || !s.live(now) {
+		return now
+	}
+	return s.opening.Add(time.Duration(float64(now.Sub(s.opening)) / s.squeeze))
+}
+
+// Customers is the number of customers so far.
+func (s *Shop) Customers() int { return len(s.customers) }
+
 // emit writes an event at the moment of the step under way. fields are names and values in turn.
 func (s *Shop) emit(now time.Time, topic, kind string, c *shopper, fields ...any) {
 	if !s.live(now) && (topic == "browsing" || topic == "devices") {
 		return
 	}
 	s.emitted++
+	at := s.stamp(now).UTC()
 	var b strings.Builder
 	fmt.Fprintf(&b, `{"id":"%s%d","type":%q,"customer_id":%q,"time":%q`,
-		s.ids, s.emitted, kind, c.id, now.UTC().Format("2006-01-02T15:04:05.000Z"))
+		s.ids, s.emitted, kind, c.id, at.Format("2006-01-02T15:04:05.000Z"))
 	for i := 0; i < len(fields); i += 2 {
 		switch v := fields[i+1].(type) {
 		case string:
@@ -151,7 +167,7 @@ func (s *Shop) emit(now time.Time, topic, kind string, c *shopper, fields ...any
 		}
 	}
 	b.WriteByte('}')
-	s.out = append(s.out, Event{Topic: topic, Customer: c.id, Time: now.UnixMilli(), JSON: []byte(b.String())})
+	s.out = append(s.out, Event{Topic: topic, Customer: c.id, Time: at.UnixMilli(), JSON: []byte(b.String())})
 }
 
 func (s *Shop) chance(p float64) bool { return s.random.Float64() < p }

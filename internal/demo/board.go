@@ -1,0 +1,83 @@
+package demo
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ruas/ruas/internal/api"
+)
+
+// board keeps what the screen shows of each segment.
+type board struct {
+	rows    map[string]*row
+	opening time.Time
+	changes int // since the opening
+	clock   time.Time
+}
+
+type row struct {
+	name    string
+	members int
+	last    []visitor // newest first
+	changed int       // the board's changes when it last changed; 0: not since the opening
+}
+
+// visitor is a customer who joined or left.
+type visitor struct {
+	id   string
+	join bool
+}
+
+const visitors = 6
+
+func newBoard(segments []string, opening time.Time) *board {
+	b := &board{rows: make(map[string]*row, len(segments)), opening: opening}
+	for _, name := range segments {
+		b.rows[name] = &row{name: name}
+	}
+	return b
+}
+
+// apply counts a change. It is true where the change is news, not history.
+func (b *board) apply(c *api.Change) bool {
+	r := b.rows[c.Segment]
+	if r == nil {
+		return false
+	}
+	if c.Join() {
+		r.members++
+	} else {
+		r.members--
+	}
+	if c.Time.After(b.clock) {
+		b.clock = c.Time
+	}
+	r.last = append([]visitor{{c.Customer, c.Join()}}, r.last[:min(len(r.last), visitors-1)]...)
+	if c.Time.Before(b.opening) {
+		return false
+	}
+	b.changes++
+	r.changed = b.changes
+	return true
+}
+
+// top returns at most n rows by name: where there are more, those that changed last.
+func (b *board) top(n int) []*row {
+	out := make([]*row, 0, len(b.rows))
+	for _, r := range b.rows {
+		out = append(out, r)
+	}
+	byName := func(a, b *row) int { return strings.Compare(a.name, b.name) }
+	if len(out) > n {
+		slices.SortFunc(out, func(a, b *row) int {
+			if a.changed != b.changed {
+				return b.changed - a.changed
+			}
+			return byName(a, b)
+		})
+		out = out[:max(n, 0)]
+	}
+	slices.SortFunc(out, byName)
+	return out
+}

@@ -1,0 +1,208 @@
+package demo
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// display shows what happens.
+type display interface {
+	// change is called for every change; news says that it is not history.
+	change(v visitor, segment string, at time.Time, cause string, news bool)
+	// draw is called several times a second.
+	draw(b *board, s state)
+	close()
+}
+
+// state is what the display shows beside the segments.
+type state struct {
+	now       time.Time // the shop's
+	speed     float64
+	customers int
+	events    int64
+	rate      float64 // events a second
+	url       string  // of the console; empty: none
+	loading   bool
+	joins     func(segment string) (joins, leaves int)
+}
+
+// newDisplay is a table where out is a terminal, else plain lines.
+func newDisplay(out io.Writer) display {
+	f, ok := out.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return &lines{w: out}
+	}
+	t := &table{f: f, colour: os.Getenv("NO_COLOR") == ""}
+	// The alternate screen, so that the terminal is as it was at the end; no cursor.
+	t.write("\x1b[?1049h\x1b[?25l\x1b[2J")
+	return t
+}
+
+// lines writes a line a change.
+type lines struct {
+	w    io.Writer
+	past int
+	next time.Time // when to sum up
+}
+
+func (l *lines) change(v visitor, segment string, at time.Time, cause string, news bool) {
+	if !news {
+		l.past++
+		return
+	}
+	verb := "leaves"
+	if v.join {
+		verb = "joins"
+	}
+	l.print("%s  %s %s %s (%s)\n", at.UTC().Format(time.DateTime), v.id, verb, segment, cause)
+}
+
+// summaries is how often plain lines sum up.
+const summaries = 30 * time.Second
+
+func (l *lines) draw(b *board, s state) {
+	now := time.Now()
+	if s.loading || now.Before(l.next) {
+		return
+	}
+	if l.next.IsZero() {
+		l.print("The shop opens at %s UTC, time runs %v times as fast; %d changes of its history were read.\n",
+			b.opening.UTC().Format(time.DateTime), s.speed, l.past)
+		if s.url != "" {
+			l.print("Console and API: %s\n", s.url)
+		}
+	} else {
+		l.print("%s  %d customers, %d events, %d changes\n", s.now.UTC().Format(time.DateTime), s.customers, s.events, b.changes)
+	}
+	l.next = now.Add(summaries)
+}
+
+func (l *lines) close() {}
+
+// print ignores errors: whoever read may be gone, which the demo survives.
+func (l *lines) print(format string, args ...any) { _, _ = fmt.Fprintf(l.w, format, args...) }
+
+// table draws over itself on a terminal.
+type table struct {
+	f      *os.File
+	colour bool
+	buf    strings.Builder
+}
+
+func (t *table) change(visitor, string, time.Time, string, bool) {}
+
+func (t *table) write(s string) { _, _ = t.f.WriteString(s) }
+
+func (t *table) close() { t.write("\x1b[?25h\x1b[?1049l") }
+
+// The colours, of the terminal's own palette.
+const (
+	bold   = "1"
+	faint  = "2"
+	green  = "32"
+	yellow = "33"
+	cyan   = "36"
+)
+
+// paint returns text in a colour; its width stays that of the text.
+func (t *table) paint(code, text string) string {
+	if !t.colour || text == "" {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+func (t *table) draw(b *board, s state) {
+	width, height, err := term.GetSize(int(t.f.Fd()))
+	if err != nil || width < 20 || height < 6 {
+		width, height = 80, 24
+	}
+	t.buf.Reset()
+	// One write, drawn at once where the terminal knows how (mode 2026), each line cleared behind its text: nothing flickers.
+	t.buf.WriteString("\x1b[?2026h\x1b[H")
+	t.head(s, width)
+	rows := b.top(height - 5)
+	t.rows(rows, s, width)
+	for range height - 5 - len(rows) {
+		t.line("")
+	}
+	foot := ""
+	if rest := len(b.rows) - len(rows); rest > 0 {
+		foot = fmt.Sprintf("%d more segments changed less recently; a taller window shows them. ", rest)
+	}
+	t.buf.WriteString(t.paint(faint, cut(foot+"Ctrl-C ends the demo.", width)) + "\x1b[K\x1b[J\x1b[?2026l")
+	t.write(t.buf.String())
+}
+
+func (t *table) line(text string) { t.buf.WriteString(text + "\x1b[K\r\n") }
+
+func (t *table) head(s state, width int) {
+	title := fmt.Sprintf("ruas demo  %s UTC  %v× ", s.now.UTC().Format("Mon 2 Jan 2006 15:04:05"), s.speed)
+	if s.loading {
+		title = "ruas demo  reading the shop's history…"
+	}
+	t.line(t.paint(bold, cut(title, width)))
+	about := fmt.Sprintf("%d customers, %d events, %.0f a second", s.customers, s.events, s.rate)
+	if s.url != "" {
+		about += "; console and API at " + s.url
+	}
+	t.line(t.paint(cyan, cut(about, width)))
+	t.line("")
+}
+
+func (t *table) rows(rows []*row, s state, width int) {
+	name := len("segment")
+	for _, r := range rows {
+		name = max(name, len(r.name))
+	}
+	name = min(name, max(width-32, 10))
+	t.line(t.paint(faint, cut(fmt.Sprintf("%-*s %8s %7s %7s  %s", name, "segment", "members", "+/min", "-/min", "last customers"), width)))
+	for _, r := range rows {
+		joins, leaves := s.joins(r.name)
+		line := fmt.Sprintf("%s %s %s %s  ", pad(cut(r.name, name), name), t.paint(bold, fmt.Sprintf("%8d", r.members)),
+			t.rate(green, "+", joins), t.rate(yellow, "-", leaves))
+		line += t.visitors(r.last, width-name-27)
+		t.line(line)
+	}
+}
+
+// rate is a number of joins or leaves, faint where it is none.
+func (t *table) rate(colour, sign string, n int) string {
+	if n == 0 {
+		return t.paint(faint, "      0")
+	}
+	return t.paint(colour, fmt.Sprintf("%7s", fmt.Sprintf("%s%d", sign, n)))
+}
+
+func (t *table) visitors(last []visitor, width int) string {
+	var out strings.Builder
+	for _, v := range last {
+		if width -= len(v.id) + 2; width < 0 {
+			break
+		}
+		if v.join {
+			out.WriteString(t.paint(green, "+"+v.id) + " ")
+		} else {
+			out.WriteString(t.paint(yellow, "-"+v.id) + " ")
+		}
+	}
+	return out.String()
+}
+
+// cut shortens text to a width; every text here is one column a character.
+func cut(text string, width int) string {
+	r := []rune(text)
+	if len(r) <= width {
+		return text
+	}
+	return string(r[:max(width-1, 0)]) + "…"
+}
+
+func pad(text string, width int) string {
+	return text + strings.Repeat(" ", max(width-len([]rune(text)), 0))
+}
