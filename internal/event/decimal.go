@@ -18,11 +18,11 @@ func integer(number string) (floor int64, exact, ok bool) {
 	case !ok:
 		return 0, exact, false
 	case !negative:
-		return int64(magnitude), exact, magnitude < 1<<63 //nolint:gosec // ok says that it fits.
+		return int64(magnitude), exact, magnitude < 1<<63
 	case exact:
-		return int64(-magnitude), true, magnitude <= 1<<63 //nolint:gosec // Two's complement; ok says that it fits.
+		return int64(-magnitude), true, magnitude <= 1<<63
 	default:
-		return int64(-magnitude - 1), false, magnitude < 1<<63 //nolint:gosec // As above.
+		return int64(-magnitude - 1), false, magnitude < 1<<63
 	}
 }
 

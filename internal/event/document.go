@@ -59,7 +59,12 @@ func parseDocument(data []byte) (*node, error) {
 		}
 		return nil, fmt.Errorf("line %d: %w", line, err)
 	}
-	return parseNode(json.NewDecoder(bytes.NewReader(data)), "")
+	d := json.NewDecoder(bytes.NewReader(data))
+	n, err := parseNode(d, "")
+	if err != nil {
+		return nil, fmt.Errorf("line %d: %w", 1+bytes.Count(data[:d.InputOffset()], []byte("\n")), err)
+	}
+	return n, nil
 }
 
 func parseNode(d *json.Decoder, pointer string) (*node, error) {

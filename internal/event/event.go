@@ -1,5 +1,5 @@
 // Package event owns what an event is: the types and attributes that schemas declare, the decoding of one record into one
-// event, and every reason for which a record is refused. It does no IO and knows neither rules nor Kafka.
+// event, and every reason for which a record is refused. It reads schema files, does no other IO, and knows neither rules nor Kafka.
 package event
 
 import "strings"

@@ -3,7 +3,9 @@ package event
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // form is what a JSON value looks like.
@@ -220,7 +222,7 @@ func (d *Decoder) integer(p *place, f form) (Value, Reason) {
 	case !exact:
 		return Value{}, ReasonProperty
 	default:
-		return Value{Kind: Int, Num: uint64(n)}, "" //nolint:gosec // The bits of the int64.
+		return Value{Kind: Int, Num: uint64(n)}, ""
 	}
 }
 
@@ -248,32 +250,19 @@ func (d *Decoder) textual(ev *Event, p *decodedProperty, f form) (Value, Reason)
 	if !ok {
 		return Value{}, ReasonText
 	}
-	switch p.Kind {
-	case Moment:
+	switch {
+	case p.Kind == Moment:
 		ms, ok := ParseMoment(s)
 		if !ok {
 			return Value{}, ReasonMoment
 		}
-		return Value{Kind: Moment, Num: uint64(ms)}, "" //nolint:gosec // The bits of the int64.
-	case Date:
-		if !ValidDate(s) {
-			return Value{}, ReasonDate
-		}
-	case String:
-		if p.Enum != nil && !contains(p.Enum, s) {
-			return Value{}, ReasonChoice
-		}
+		return Value{Kind: Moment, Num: uint64(ms)}, ""
+	case p.Kind == Date && !ValidDate(s):
+		return Value{}, ReasonDate
+	case p.Enum != nil && !slices.Contains(p.Enum, s):
+		return Value{}, ReasonChoice
 	}
 	return Value{Kind: p.Kind, Str: s}, ""
-}
-
-func contains(list []string, s string) bool {
-	for _, e := range list {
-		if e == s {
-			return true
-		}
-	}
-	return false
 }
 
 // list reads a list of strings, whose grammar has been checked.
@@ -330,14 +319,10 @@ func (d *Decoder) propertyReject(reason Reason, t *Type, p *decodedProperty, f f
 
 // choice lists the values of an enum for people.
 func choice(enum []string) string {
-	s := ""
-	for i, e := range enum {
-		if i > 0 {
-			s += ", "
-		}
-		s += e
+	if enum == nil {
+		return "anything"
 	}
-	return s
+	return strings.Join(enum, ", ")
 }
 
 const maxShown = 60

@@ -33,7 +33,7 @@ func LoadSchema(extra ...string) (*Schema, error) {
 			b.errs = append(b.errs, err)
 		}
 		for _, file := range files {
-			data, err := os.ReadFile(file) //nolint:gosec // The user names the files.
+			data, err := os.ReadFile(file)
 			b.add(file, data, err)
 		}
 	}
@@ -124,16 +124,16 @@ func (b *schemaBuilder) addProperty(t *Type, p Property, place string) {
 }
 
 // contradiction says in what two declarations of one property differ, or nothing.
-func contradiction(old, p *Property) string {
+func contradiction(there, here *Property) string {
 	switch {
-	case old.Kind != p.Kind:
-		return fmt.Sprintf("is %s here and %s there", p.Kind.article(), old.Kind.article())
-	case !sameChoice(old.Enum, p.Enum):
-		return "has another choice of values"
-	case p.Required && !old.Required:
-		return "is required here and optional there"
-	case !p.Required && old.Required:
-		return "is optional here and required there"
+	case there.Kind != here.Kind:
+		return fmt.Sprintf("is %s there and %s here", there.Kind.article(), here.Kind.article())
+	case !sameChoice(there.Enum, here.Enum):
+		return fmt.Sprintf("may be %s there and %s here", choice(there.Enum), choice(here.Enum))
+	case there.Required && !here.Required:
+		return "is required there and optional here"
+	case !there.Required && here.Required:
+		return "is optional there and required here"
 	default:
 		return ""
 	}

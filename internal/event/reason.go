@@ -53,6 +53,8 @@ func Reasons() []ReasonDoc {
 }
 
 // Reject is the error of a record that is refused: it belongs into the dead letters, and the pipeline goes on.
+//
+//nolint:errname // It is what is done to the record, beside being an error.
 type Reject struct {
 	Reason Reason
 	// Detail says what was found where, for people.

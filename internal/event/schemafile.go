@@ -63,8 +63,9 @@ func (r *schemaReader) readRoot(root *node, d *declaration) {
 	for _, m := range root.members {
 		switch m.name {
 		case typeKeyword:
+			before := len(r.errs)
 			d.typeName = r.text(m)
-			if err := checkTypeName(d.typeName); err != nil {
+			if err := checkTypeName(d.typeName); err != nil && len(r.errs) == before {
 				r.fail(m.node, "%s", err)
 			}
 		case "$schema":
