@@ -1,0 +1,282 @@
+package rule
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"cel.dev/cel-go/common/types"
+
+	"github.com/ruas/ruas/internal/event"
+	"github.com/ruas/ruas/internal/suggest"
+)
+
+// Load reads rule files: each path is a file, or a folder whose *.yaml and *.yml files are read (not those of folders within, nor those
+// that begin with a dot). The error is Errors where files could be read and hold mistakes, all of all files in one.
+func Load(schema *event.Schema, paths []string) (*Set, error) {
+	files := map[string][]byte{}
+	var errs Errors
+	for _, path := range paths {
+		names, err := ruleFiles(path)
+		if err != nil {
+			return nil, err
+		}
+		if len(names) == 0 {
+			errs = append(errs, &Error{File: path, Message: "there is no rule file in this folder: write one that ends in .yaml"})
+		}
+		for _, name := range names {
+			content, err := os.ReadFile(name) //nolint:gosec // the user names the files to read
+			if err != nil {
+				return nil, fmt.Errorf("reading rules: %w", err)
+			}
+			files[name] = content
+		}
+	}
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return Parse(schema, files)
+}
+
+// ruleFiles gives the rule files of a path, cleaned, so that a file named twice is read once.
+func ruleFiles(path string) ([]string, error) {
+	path = filepath.Clean(path)
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("reading rules: there is no file or folder %s", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading rules: %w", err)
+	}
+	if !info.IsDir() {
+		return []string{path}, nil
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading rules: %w", err)
+	}
+	var names []string
+	for _, entry := range entries {
+		name := filepath.Join(path, entry.Name())
+		if ext := filepath.Ext(name); strings.HasPrefix(entry.Name(), ".") || ext != ".yaml" && ext != ".yml" {
+			continue
+		}
+		// What a link leads to counts: Kubernetes mounts files as links.
+		if info, err := os.Stat(name); err != nil || !info.IsDir() {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// Parse checks rule files that are in memory: from each file's name, as messages show it, to its content. The error is Errors.
+func Parse(schema *event.Schema, files map[string][]byte) (*Set, error) {
+	env, err := NewEnv(schema)
+	if err != nil {
+		return nil, fmt.Errorf("making the environment of rules: %w", err)
+	}
+	check, err := newExprChecker(env, schema)
+	if err != nil {
+		return nil, fmt.Errorf("making the environment of rules: %w", err)
+	}
+	l := &loader{
+		env: env, check: check, features: map[string]*declared{}, segments: map[string]*declared{},
+		broken: map[string]bool{},
+	}
+	names := make([]string, 0, len(files))
+	for name := range files {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		all, errs := readFile(name, files[name])
+		l.errs = append(l.errs, errs...)
+		for _, d := range all {
+			l.declare(d)
+		}
+	}
+	set := &Set{Schema: schema}
+	l.parse()
+	l.checkFeatures(set)
+	l.checkSegments(set)
+	if len(l.errs) > 0 {
+		return nil, l.errs.sorted()
+	}
+	set.Hash = set.hash()
+	return set, nil
+}
+
+// loader brings what files declare together, over all files.
+type loader struct {
+	env                *Env
+	check              *exprChecker
+	errs               Errors
+	features, segments map[string]*declared
+	broken             map[string]bool // features that have no type
+}
+
+// declare takes a feature or a segment in; of two with one name the first stays.
+func (l *loader) declare(d *declared) {
+	all, what := l.features, "feature"
+	if d.segment != nil {
+		all, what = l.segments, "segment"
+	}
+	if first := all[d.name]; first != nil {
+		l.errs = append(l.errs, d.file.errorNode(d.key, fmt.Sprintf("the %s %s is already in %s", what, d.name, first.place()), ""))
+		return
+	}
+	all[d.name] = d
+}
+
+// parse reads every expression, so that what each of them uses is known.
+func (l *loader) parse() {
+	l.check.featureNames, l.check.segmentNames = sortedKeys(l.features), sortedKeys(l.segments)
+	for _, d := range l.features {
+		if d.when = l.parseExpr(d.feature.Expr); d.when != nil {
+			d.when.feature = d.name
+		}
+	}
+	for _, d := range l.segments {
+		d.when, d.until = l.parseExpr(d.segment.When), l.parseExpr(d.segment.Until)
+	}
+}
+
+func (l *loader) parseExpr(x *Expr) *parsed {
+	if x == nil {
+		return nil
+	}
+	p, errs := l.check.parse(x)
+	l.errs = append(l.errs, errs...)
+	return p
+}
+
+// checkFeatures types the features in order of use. One that has a mistake, and one that is part of a circle, gets no type, and what uses
+// it is checked as far as that goes.
+func (l *loader) checkFeatures(set *Set) {
+	uses := map[string][]reference{}
+	for name, d := range l.features {
+		if d.when != nil {
+			uses[name] = known(d.when.features, l.features)
+		}
+	}
+	for _, c := range circles(uses) {
+		for _, name := range c.members {
+			l.broken[name] = true
+		}
+		l.errs = append(l.errs, c.first.in.errorAt(c.first.id,
+			fmt.Sprintf("the feature %s uses itself: %s", c.path[0], strings.Join(c.path, " → ")), ""))
+		// Each member is declared before any is checked.
+		for _, name := range c.members {
+			l.addFeature(name, types.DynType)
+		}
+	}
+	for name, refs := range uses {
+		if l.broken[name] {
+			delete(uses, name)
+			continue
+		}
+		uses[name] = slices.DeleteFunc(refs, func(ref reference) bool { return l.broken[ref.name] })
+	}
+	for _, name := range ordered(uses, l.check.featureNames) {
+		if l.broken[name] {
+			l.checkExpr(l.features[name].when, kindFeature)
+			continue
+		}
+		f := l.features[name].feature
+		t := l.checkExpr(l.features[name].when, kindFeature)
+		if t == nil {
+			l.broken[name] = true
+			t = types.DynType
+		}
+		f.Type = t
+		l.addFeature(name, t)
+		set.Features = append(set.Features, f)
+	}
+}
+
+func (l *loader) addFeature(name string, t *types.Type) {
+	// Names are unique here, and that is all that AddFeature asks.
+	if err := l.env.AddFeature(name, t); err != nil {
+		panic(err)
+	}
+}
+
+// checkExpr gives the type of an expression, nil where it has a mistake.
+func (l *loader) checkExpr(p *parsed, kind exprKind) *types.Type {
+	if p == nil {
+		return nil
+	}
+	for _, ref := range p.features {
+		p.tainted = p.tainted || l.broken[ref.name]
+	}
+	t, errs := l.check.check(p, kind)
+	l.errs = append(l.errs, errs...)
+	if len(errs) > 0 || p.tainted {
+		return nil
+	}
+	return t
+}
+
+func (l *loader) checkSegments(set *Set) {
+	for _, name := range l.check.segmentNames {
+		d := l.segments[name]
+		l.checkExpr(d.when, kindWhen)
+		l.checkExpr(d.until, kindUntil)
+		l.checkInclude(d)
+	}
+	asks := l.asks()
+	for _, c := range circles(asks) {
+		l.errs = append(l.errs, c.first.in.errorAt(c.first.id,
+			fmt.Sprintf("the segment %s asks for its own membership: %s", c.path[0], strings.Join(c.path, " → ")), ""))
+	}
+	for _, name := range ordered(asks, l.check.segmentNames) {
+		set.Segments = append(set.Segments, l.segments[name].segment)
+	}
+}
+
+// checkInclude wants features whose values a change can carry.
+func (l *loader) checkInclude(d *declared) {
+	for _, n := range d.include {
+		f := l.features[n.Value]
+		switch {
+		case f == nil:
+			l.errs = append(l.errs, d.file.errorNode(n, fmt.Sprintf("there is no feature %q", n.Value),
+				suggest.Nearest(n.Value, l.check.featureNames)))
+		case !l.broken[n.Value] && !sendable(f.feature.Type):
+			l.errs = append(l.errs, d.file.errorNode(n, fmt.Sprintf("a change cannot carry the feature %s, which is %s: include numbers, texts, "+
+				"true or false, moments, and lists or maps of them", n.Value, aType(f.feature.Type)), ""))
+		}
+	}
+}
+
+// sendable tells whether a change can carry a value of that type.
+func sendable(t *types.Type) bool {
+	switch t.Kind() {
+	case types.ListKind:
+		return sendableScalar(t.Parameters()[0])
+	case types.MapKind:
+		return sendableScalar(t.Parameters()[0]) && sendableScalar(t.Parameters()[1])
+	}
+	return sendableScalar(t)
+}
+
+func sendableScalar(t *types.Type) bool {
+	switch t.Kind() {
+	case types.BoolKind, types.IntKind, types.DoubleKind, types.StringKind, types.TimestampKind:
+		return true
+	}
+	return false
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
