@@ -78,7 +78,11 @@ func (d *Decoder) judge(ev *Event) *Reject {
 		clear(ev.Props)
 	}
 	for i := range dt.properties {
-		if r := d.property(ev, dt.typ, &dt.properties[i]); r != nil {
+		p := &dt.properties[i]
+		if p.place.seen != d.number && !p.Required {
+			continue // most properties of a type are not there
+		}
+		if r := d.property(ev, dt.typ, p); r != nil {
 			return r
 		}
 	}
