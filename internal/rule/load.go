@@ -116,6 +116,7 @@ type loader struct {
 	check              *exprChecker
 	errs               Errors
 	features, segments map[string]*declared
+	doubles            []*declared     // declared once more under a name that is taken
 	broken             map[string]bool // features that have no type
 }
 
@@ -127,6 +128,7 @@ func (l *loader) declare(d *declared) {
 	}
 	if first := all[d.name]; first != nil {
 		l.errs = append(l.errs, d.file.errorNode(d.key, fmt.Sprintf("the %s %s is already in %s", what, d.name, first.place()), ""))
+		l.doubles = append(l.doubles, d)
 		return
 	}
 	all[d.name] = d
@@ -136,12 +138,21 @@ func (l *loader) declare(d *declared) {
 func (l *loader) parse() {
 	l.check.featureNames, l.check.segmentNames = sortedKeys(l.features), sortedKeys(l.segments)
 	for _, d := range l.features {
-		if d.when = l.parseExpr(d.feature.Expr); d.when != nil {
-			d.when.feature = d.name
-		}
+		l.parseDeclared(d)
 	}
 	for _, d := range l.segments {
+		l.parseDeclared(d)
+	}
+	for _, d := range l.doubles {
+		l.parseDeclared(d)
+	}
+}
+
+func (l *loader) parseDeclared(d *declared) {
+	if d.feature == nil {
 		d.when, d.until = l.parseExpr(d.segment.When), l.parseExpr(d.segment.Until)
+	} else if d.when = l.parseExpr(d.feature.Expr); d.when != nil {
+		d.when.feature = d.name
 	}
 }
 
@@ -223,10 +234,14 @@ func (l *loader) checkExpr(p *parsed, kind exprKind) *types.Type {
 
 func (l *loader) checkSegments(set *Set) {
 	for _, name := range l.check.segmentNames {
-		d := l.segments[name]
-		l.checkExpr(d.when, kindWhen)
-		l.checkExpr(d.until, kindUntil)
-		l.checkInclude(d)
+		l.checkSegment(l.segments[name])
+	}
+	for _, d := range l.doubles {
+		if d.segment != nil {
+			l.checkSegment(d)
+		} else {
+			l.checkExpr(d.when, kindFeature)
+		}
 	}
 	asks := l.asks()
 	for _, c := range circles(asks) {
@@ -236,6 +251,12 @@ func (l *loader) checkSegments(set *Set) {
 	for _, name := range ordered(asks, l.check.segmentNames) {
 		set.Segments = append(set.Segments, l.segments[name].segment)
 	}
+}
+
+func (l *loader) checkSegment(d *declared) {
+	l.checkExpr(d.when, kindWhen)
+	l.checkExpr(d.until, kindUntil)
+	l.checkInclude(d)
 }
 
 // checkInclude wants features whose values a change can carry.

@@ -52,6 +52,7 @@ type fileReader struct {
 	file     *source
 	errs     Errors
 	declared []*declared
+	misspelt map[string]bool // keys that are known, and were probably meant by unknown ones of the mapping read last
 }
 
 func (r *fileReader) fail(n *yaml.Node, suggestion, format string, args ...any) {
@@ -96,6 +97,7 @@ func (r *fileReader) root(n *yaml.Node) {
 func (r *fileReader) mapping(n *yaml.Node, what, shape string, known []string) func(yield func(key, value *yaml.Node) bool) {
 	return func(yield func(key, value *yaml.Node) bool) {
 		n := resolve(n)
+		r.misspelt = map[string]bool{}
 		if n.Kind != yaml.MappingNode {
 			r.fail(n, "", "%s is written as %s, not as %s", what, shape, kindName(n))
 			return
@@ -113,7 +115,9 @@ func (r *fileReader) mapping(n *yaml.Node, what, shape string, known []string) f
 			}
 			seen[key.Value] = key
 			if known != nil && !slices.Contains(known, key.Value) {
-				r.fail(key, suggest.Nearest(key.Value, known), "%s has no key %q; it may have %s", what, key.Value, listed(known))
+				near := suggest.Nearest(key.Value, known)
+				r.misspelt[near] = true
+				r.fail(key, near, "%s has no key %q; it may have %s", what, key.Value, listed(known))
 				continue
 			}
 			if !yield(key, value) {
@@ -126,6 +130,7 @@ func (r *fileReader) mapping(n *yaml.Node, what, shape string, known []string) f
 var (
 	goodSegmentName = regexp.MustCompile(`^[a-z0-9_]+$`)
 	goodFeatureName = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
+	humps           = regexp.MustCompile(`([a-z0-9])([A-Z])`)
 	notInNames      = regexp.MustCompile(`[^a-z0-9]+`)
 )
 
@@ -134,7 +139,8 @@ func (r *fileReader) checkName(key *yaml.Node, what string) bool {
 	if what == "feature" {
 		good = goodFeatureName
 	}
-	suggestion := strings.Trim(notInNames.ReplaceAllString(strings.ToLower(name), "_"), "_")
+	suggestion := humps.ReplaceAllString(name, "${1}_$2")
+	suggestion = strings.Trim(notInNames.ReplaceAllString(strings.ToLower(suggestion), "_"), "_")
 	switch {
 	case slices.Contains(reserved, name):
 		r.fail(key, "", "%q is a word that CEL reserves: give the %s another name", name, what)
@@ -199,7 +205,7 @@ func (r *fileReader) readSegment(key, value *yaml.Node) {
 			}
 		}
 	}
-	if !hasWhen {
+	if !hasWhen && !r.misspelt[keyWhen] {
 		r.fail(key, "", "the segment %s has no when: add when: expression, which says who belongs to it", key.Value)
 	}
 	r.declared = append(r.declared, d)
@@ -254,8 +260,9 @@ func (r *fileReader) expression(n *yaml.Node, what string) *Expr {
 		r.fail(n, "", "%s is an expression, and YAML reads %s here: put the expression in single quotes", what, kindName(n))
 		return nil
 	case strings.HasPrefix(n.Tag, "!") && !strings.HasPrefix(n.Tag, "!!"):
-		r.fail(n, "'"+strings.TrimSpace(n.Tag+" "+n.Value)+"'",
-			"YAML takes what begins with ! for a tag: put the whole expression in single quotes")
+		end := len([]rune(strings.TrimRight(string(r.file.line(n.Line)), " \t"))) + 1
+		r.errs = append(r.errs, r.file.errorAt(n.Line, n.Column, end, "YAML takes what begins with ! for a tag: put the whole expression in "+
+			"single quotes", ""))
 		return nil
 	case isNull(n) || strings.TrimSpace(n.Value) == "":
 		r.fail(n, "", "%s is empty: write an expression", what)

@@ -3,6 +3,7 @@ package rule
 import (
 	"container/heap"
 	"slices"
+	"strings"
 )
 
 // reference is a use of a feature or a segment by name, at a node of an expression.
@@ -10,6 +11,8 @@ type reference struct {
 	name string
 	id   int64
 	in   *parsed
+	// via names the features through which an expression asks for a segment.
+	via []string
 }
 
 // known keeps the references to names that are declared.
@@ -25,9 +28,9 @@ func known(refs []reference, all map[string]*declared) []reference {
 
 // asks gives the segments that each segment asks for with in_segment, itself or through the features of its when and until.
 func (l *loader) asks() map[string][]reference {
-	through := map[string][]string{} // by feature, the segments asked for
-	var ofFeature func(name string, seen map[string]bool) []string
-	ofFeature = func(name string, seen map[string]bool) []string {
+	through := map[string][]reference{} // by feature, the segments asked for
+	var ofFeature func(name string, seen map[string]bool) []reference
+	ofFeature = func(name string, seen map[string]bool) []reference {
 		if out, ok := through[name]; ok {
 			return out
 		}
@@ -36,15 +39,17 @@ func (l *loader) asks() map[string][]reference {
 			return nil
 		}
 		seen[name] = true
-		var out []string
+		var out []reference
 		for _, ref := range d.when.segments {
-			out = append(out, ref.name)
+			out = append(out, reference{name: ref.name, via: []string{"feature." + name}})
 		}
-		for _, ref := range d.when.features {
-			out = append(out, ofFeature(ref.name, seen)...)
+		for _, used := range d.when.features {
+			for _, ref := range ofFeature(used.name, seen) {
+				out = append(out, reference{name: ref.name, via: append([]string{"feature." + name}, ref.via...)})
+			}
 		}
-		slices.Sort(out)
-		out = slices.Compact(out)
+		slices.SortStableFunc(out, func(a, b reference) int { return strings.Compare(a.name, b.name) })
+		out = slices.CompactFunc(out, func(a, b reference) bool { return a.name == b.name })
 		if !l.broken[name] { // in a circle, what was seen is not all
 			through[name] = out
 		}
@@ -59,8 +64,8 @@ func (l *loader) asks() map[string][]reference {
 			asks[name] = append(asks[name], known(p.segments, l.segments)...)
 			for _, ref := range p.features {
 				for _, asked := range ofFeature(ref.name, map[string]bool{}) {
-					if l.segments[asked] != nil {
-						asks[name] = append(asks[name], reference{name: asked, id: ref.id, in: p})
+					if l.segments[asked.name] != nil {
+						asks[name] = append(asks[name], reference{name: asked.name, id: ref.id, in: p, via: asked.via})
 					}
 				}
 			}
@@ -116,7 +121,7 @@ func (h *nameHeap) Pop() any {
 // circle is a set of names that all use each other, itself through others or directly.
 type circle struct {
 	members []string // sorted
-	path    []string // the shortest way from the smallest member back to itself, both ends included
+	path    []string // the shortest way from the smallest member back to itself, both ends and the features between included
 	first   reference
 }
 
@@ -146,42 +151,38 @@ func circles(uses map[string][]reference) []circle {
 
 // wayBack is the shortest way from a name through what it uses back to itself, and the first use on it; nil where there is none.
 func wayBack(uses map[string][]reference, name string) ([]string, reference) {
-	from := map[string]string{}
-	first := map[string]reference{}
-	queue := []string{}
-	visit := func(at string, start bool) bool {
-		for _, ref := range uses[at] {
-			if _, seen := from[ref.name]; seen {
-				continue
-			}
-			from[ref.name] = at
-			first[ref.name] = first[at]
-			if start {
-				first[ref.name] = ref
-			}
-			if ref.name == name {
-				return true
-			}
-			queue = append(queue, ref.name)
-		}
-		return false
+	type step struct {
+		from string
+		by   reference
 	}
-	found := visit(name, true)
-	for len(queue) > 0 && !found {
+	reached := map[string]step{}
+	queue := []string{name}
+	for len(queue) > 0 {
 		at := queue[0]
 		queue = queue[1:]
-		found = visit(at, false)
+		for _, ref := range uses[at] {
+			if _, seen := reached[ref.name]; !seen {
+				reached[ref.name] = step{at, ref}
+				queue = append(queue, ref.name)
+			}
+		}
 	}
+	last, found := reached[name]
 	if !found {
 		return nil, reference{}
 	}
-	path := []string{name}
-	for at := from[name]; at != name; at = from[at] {
-		path = append(path, at)
+	var path []string // backwards
+	for at := last; ; at = reached[at.from] {
+		path = append(path, at.by.name)
+		for _, feature := range slices.Backward(at.by.via) {
+			path = append(path, feature)
+		}
+		if at.from == name {
+			path = append(path, name)
+			slices.Reverse(path)
+			return path, at.by
+		}
 	}
-	path = append(path, name)
-	slices.Reverse(path)
-	return path, first[name]
 }
 
 func reaches(uses map[string][]reference, from, to string) bool {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -21,7 +23,7 @@ func parseYAML(file *source, content []byte) (*yaml.Node, *Error) {
 	}
 	var second yaml.Node
 	if err := dec.Decode(&second); err == nil {
-		line := max(second.Line-1, 1)
+		line := max(second.Line, 1)
 		for line > 1 && !strings.HasPrefix(string(file.line(line)), "---") {
 			line--
 		}
@@ -47,6 +49,9 @@ func explainYAML(file *source, err error) *Error {
 			bad = middle
 		}
 	}
+	if i := slices.IndexFunc(file.lines, unreadable); i >= 0 {
+		return file.errorLine(i+1, "this is no readable text: YAML is UTF-8 without control characters ("+problem+")")
+	}
 	text := string(file.line(bad))
 	e := file.errorLine(bad, "")
 	trimmed := strings.TrimSpace(text)
@@ -64,8 +69,6 @@ func explainYAML(file *source, err error) *Error {
 	}
 	const wrap = "put the whole expression in single quotes, or under `when: |` on lines of its own"
 	switch {
-	case strings.Contains(problem, "UTF-8") || strings.Contains(problem, "control characters"):
-		e.Message = "the file is no readable text: YAML is UTF-8 without control characters (" + problem + ")"
 	case strings.HasPrefix(text, "\t") || strings.HasPrefix(strings.TrimLeft(text, " "), "\t"):
 		underline(text[:len(text)-len(strings.TrimLeft(text, " \t"))])
 		e.Message = "a tab at the start of the line: YAML is indented by blanks"
@@ -86,7 +89,10 @@ func explainYAML(file *source, err error) *Error {
 		e.Message = "YAML takes what begins with ! for a tag: " + wrap
 	case isKey && (first == '[' || first == '{'):
 		underline(value)
-		e.Message = "YAML takes what begins with " + string(first) + " for a list or a mapping, which is not closed as one: " + wrap
+		e.Message = "YAML takes what begins with " + string(first) + " for a list or a mapping of its own: " + wrap
+		if key == keyTags || key == keyInclude {
+			e.Message = "the list that opens here is never closed"
+		}
 	case isKey && strings.ContainsRune("@`%&*>|", rune(first)) && first != 0:
 		underline(value)
 		e.Message = "YAML gives " + string(first) + " at the start of a value a meaning of its own: " + wrap
@@ -107,6 +113,11 @@ func explainYAML(file *source, err error) *Error {
 		e.Message = "this is no YAML: " + problem
 	}
 	return e
+}
+
+// unreadable tells whether a line holds bytes that are no UTF-8, or control characters.
+func unreadable(line []rune) bool {
+	return slices.ContainsFunc(line, func(c rune) bool { return c == utf8.RuneError || c < ' ' && c != '\t' })
 }
 
 // readable tells whether the lines are YAML so far.

@@ -86,7 +86,16 @@ var (
 func (c *exprChecker) explainCheck(p *parsed, found []*common.Error) Errors {
 	x := &explainer{c, p}
 	var errs Errors
+	unexpanded := map[int64]bool{} // nodes within a macro that was not expanded: what they say of its variables is no mistake
 	for _, one := range found {
+		if node := findNode(p.tree.Expr(), one.ExprID); node != nil && undeclared.MatchString(one.Message) && isUnexpanded(node) {
+			ast.PreOrderVisit(node, ast.NewExprVisitor(func(e ast.Expr) { unexpanded[e.ID()] = e != node }))
+		}
+	}
+	for _, one := range found {
+		if unexpanded[one.ExprID] {
+			continue
+		}
 		node := findNode(p.tree.Expr(), one.ExprID)
 		if node == nil {
 			offset := p.offset(one.Location)
@@ -276,7 +285,7 @@ func (x *explainer) noSelection(node ast.Expr) fault {
 	if name, ok := ListEventType(t); ok {
 		fields := x.fieldsOf(t.Parameters()[0])
 		if slices.Contains(fields, field) {
-			return x.atName(node, "", "%s is a list of %s events, and each has a %s of its own: write %s.newest().%s, or "+
+			return x.atName(node, "", "%s is a list of %s events, and each has its own %s: write %s.newest().%s, or "+
 				"%s.exists(e, e.%s …)", text, name, field, text, field, text, field)
 		}
 		if fn := suggest.Nearest(field, listFunctions()); fn != "" || slices.Contains(listFunctions(), field) {

@@ -28,7 +28,10 @@ func (c *exprChecker) explainParse(p *parsed, found []*common.Error) Errors {
 		return Errors{x.error(f)}
 	}
 	var errs Errors
-	for _, one := range found {
+	for i, one := range found {
+		if i > 0 && p.offset(one.Location) == p.offset(found[i-1].Location) {
+			continue
+		}
 		errs = append(errs, x.error(x.macroFault(p.offset(one.Location), one.Message)))
 	}
 	return errs
@@ -47,7 +50,7 @@ func (p *places) cutByComment(length int) bool {
 
 // insteadOfWord is what CEL writes for the words and signs of other languages.
 var insteadOfWord = map[string]string{
-	"and": "&&", "or": "||", "not": "!", "is": "==", "eq": "==", "equals": "==", "=": "==", "<>": "!=", "&": "&&", "|": "||",
+	"and": "&&", "or": "||", "not": "!", "is": "==", "eq": "==", "equals": "==", "=": "==", "<>": "!=", "===": "==", "!==": "!=", "&": "&&", "|": "||",
 	"like": "contains", "None": "has", "nil": "has",
 }
 
@@ -62,9 +65,6 @@ var (
 
 func (x *explainer) syntaxFault(offset int, message string) fault {
 	t := x.p.tokens
-	if m := reservedWord.FindStringSubmatch(message); m != nil {
-		return x.tokenFault(offset, "", "%s is a word that CEL reserves", m[1])
-	}
 	for i, one := range t.list {
 		if one.kind == tokenString && !closedString(one.text) {
 			return fault{one.start, one.end, "the quote that opens here is never closed", ""}
@@ -78,7 +78,7 @@ func (x *explainer) syntaxFault(offset int, message string) fault {
 		if one.start > offset+1 {
 			break
 		}
-		if insteadOfWord[strings.ToLower(one.text)] != "" && one.kind != tokenString && one.start >= offset-1 {
+		if insteadOfWord[strings.ToLower(one.text)] != "" && one.kind != tokenString && (one.end > offset-1 || t.index(offset) == i+1) {
 			if f, ok := x.otherWord(i); ok {
 				return f
 			}
@@ -112,7 +112,7 @@ func (x *explainer) syntaxFault(offset int, message string) fault {
 	if one.text == "=" {
 		return fault{one.start, one.end, "= assigns nothing here", "=="}
 	}
-	if i > 0 && (one.kind == tokenWord || one.kind == tokenString || one.kind == tokenNumber) && t.list[i-1].kind != tokenOperator {
+	if i > 0 && one.kind != tokenOperator && (t.list[i-1].kind != tokenOperator || openedBy[t.list[i-1].text] != "") {
 		return fault{one.start, one.end, fmt.Sprintf("something is missing between %s and %s, like && or a comparison", t.list[i-1].text,
 			one.text), ""}
 	}
@@ -152,6 +152,9 @@ func (x *explainer) tokenFault(offset int, suggestion, format string, args ...an
 	if t.is(i, "(") && t.isKind(i-1, tokenWord) {
 		i--
 	}
+	if t.is(i, ".") && i > 0 && i+1 < len(t.list) {
+		return fault{t.list[t.chainStart(i-1)].start, t.list[i+1].end, message, suggestion}
+	}
 	return fault{t.list[i].start, t.list[i].end, message, suggestion}
 }
 
@@ -160,6 +163,8 @@ func (x *explainer) macroFault(offset int, message string) fault {
 	t := x.p.tokens
 	i := t.index(offset)
 	switch {
+	case reservedWord.MatchString(message):
+		return x.tokenFault(offset, "", "%s is a word that CEL reserves: choose another name", reservedWord.FindStringSubmatch(message)[1])
 	case strings.HasPrefix(message, "invalid argument to has"):
 		return x.tokenFault(offset, "", "has asks whether one field is there: write %s", functionUsage["has"])
 	case strings.HasPrefix(message, "argument must be a simple name") || strings.HasPrefix(message, "argument is not an identifier"):

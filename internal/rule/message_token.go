@@ -34,6 +34,9 @@ type tokens struct {
 // twoCharacters are the operators of two characters.
 var twoCharacters = map[string]bool{"&&": true, "||": true, "==": true, "!=": true, "<=": true, ">=": true, "<>": true}
 
+// threeCharacters are the operators of other languages of three characters.
+var threeCharacters = map[string]bool{"===": true, "!==": true}
+
 func newTokens(source string) *tokens {
 	t := &tokens{runes: []rune(source)}
 	for i := 0; i < len(t.runes); {
@@ -83,6 +86,9 @@ func (t *tokens) next(i int) int {
 		return t.add(tokenNumber, i, t.numberEnd(i))
 	case c == '"' || c == '\'':
 		return t.add(tokenString, i, t.stringEnd(i, false))
+	}
+	if i+2 < len(t.runes) && threeCharacters[string(t.runes[i:i+3])] {
+		return t.add(tokenOperator, i, i+3)
 	}
 	if i+1 < len(t.runes) && twoCharacters[string(t.runes[i:i+2])] {
 		return t.add(tokenOperator, i, i+2)
@@ -177,7 +183,7 @@ func (t *tokens) chainStart(i int) int {
 		switch {
 		case (t.is(i, ")") || t.is(i, "]") || t.is(i, "}")) && t.list[i].partner >= 0:
 			i = t.list[i].partner
-			if t.isKind(i-1, tokenWord) || t.is(i, "[") && (t.is(i-1, ")") || t.is(i-1, "]") || t.isKind(i-1, tokenString)) {
+			if t.isKind(i-1, tokenWord) && !t.is(i-1, "in") || t.is(i, "[") && (t.is(i-1, ")") || t.is(i-1, "]") || t.isKind(i-1, tokenString)) {
 				i--
 				continue
 			}
@@ -201,7 +207,7 @@ func (t *tokens) span(info *ast.SourceInfo, e ast.Expr) (start, stop int) {
 	switch {
 	case one.text == "(" || one.text == "[" || one.text == "{":
 		first := i
-		if t.isKind(i-1, tokenWord) || one.text == "[" && (t.is(i-1, ")") || t.is(i-1, "]")) {
+		if t.isKind(i-1, tokenWord) && !t.is(i-1, "in") || one.text == "[" && (t.is(i-1, ")") || t.is(i-1, "]")) {
 			first = t.chainStart(i - 1)
 		}
 		stop = one.end

@@ -198,7 +198,7 @@ func (v *validator) refuse(e ast.Expr, held nowKind, instead string) {
 		case heldNumber:
 			instead = "compare it at once with a value that does not move: " + v.text(e, "this") + " > 30"
 		default:
-			instead = "compare it at once with a day: day(now) == day(p.time)"
+			instead = "compare it at once with a day, day(now) == day(p.time), or ask now.getMonth() and now.getDayOfMonth()"
 		}
 	}
 	v.fail(v.at(e, "", "%s moves with time, and the next moment at which this would change cannot be known here: %s", v.text(e, "this"),
@@ -217,10 +217,10 @@ func (v *validator) insteadOf(fn string, args []ast.Expr, i int) string {
 		return `compare the moments: ` + other + ` > ago("30d"), or whole days: days_since(` + other + `) < 30`
 	case (fn == operators.Subtract || fn == operators.Add) && t.Kind() == types.DurationKind:
 		return `write ago("30d") for an earlier moment; for a later one move the other side`
-	case v.typeOf(args[i]).Kind() == types.IntKind && (fn == operators.Divide || fn == operators.Multiply):
-		return "compare it as it is, and calculate on the other side: " + v.text(args[i], "days_since(t)") + " > 30"
+	case args[i].Kind() == ast.CallKind && args[i].AsCall().IsMemberFunction():
+		return `compare it as it is; a zone goes into it: now.getHours("Asia/Jakarta") >= 9`
 	case v.typeOf(args[i]).Kind() == types.IntKind:
-		return "compare it as it is, and calculate on the other side: " + v.text(args[i], "days_since(t)") + " > 30 + 7"
+		return "compare it as it is, and calculate on the other side: " + v.text(args[i], "days_since(t)") + " > 30"
 	}
 	return ""
 }
