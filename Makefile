@@ -1,0 +1,50 @@
+.DEFAULT_GOAL := help
+BIN := $(CURDIR)/.servers/bin
+LINT_VERSION := $(shell sed -n 's/^LINT_VERSION=//p' .ci/run)
+
+.PHONY: help build check lint test race integration fuzz bench docs up down clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+build: ## build bin/ruas, static
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/ruas ./cmd/ruas
+
+check: lint test ## what should hold before every commit
+
+lint: $(BIN)/golangci-lint ## lint as CI does
+	$(BIN)/golangci-lint run ./...
+
+$(BIN)/golangci-lint:
+	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+
+test: ## the tests that need nothing but Go
+	go test ./...
+
+race: ## the same under the race detector
+	go test -race -short ./...
+
+integration: ## the tests on real servers: containers where Docker answers, else local processes (java, mvn, redis-server)
+	.ci/integration
+
+FUZZTIME ?= 5m
+fuzz: ## every fuzz target for FUZZTIME (5m)
+	@set -e; go list -f '{{$$d := .Dir}}{{range .TestGoFiles}}{{$$d}}/{{.}} {{end}}{{range .XTestGoFiles}}{{$$d}}/{{.}} {{end}}' ./... | tr ' ' '\n' | grep . | \
+		xargs grep -Eo '^func Fuzz[A-Za-z0-9_]+' | sed 's/:func /:/' | while IFS=: read -r file target; do \
+			echo "== $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")"; \
+		done
+
+bench: ## the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+docs: ## generate what is generated
+	go generate ./...
+
+up: ## Kafka, Redis, ruas and a simulated shop in containers; the page is on http://127.0.0.1:8080
+	docker compose up --build --wait
+
+down: ## remove them and their data
+	docker compose down --volumes
+
+clean: ## remove what was built and downloaded
+	rm -rf bin .servers
