@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // node is one value of a schema document, its members in the order in which they are written.
@@ -50,6 +51,9 @@ func (n *node) text() (string, bool) {
 // parseDocument reads one JSON document. Unlike json.Unmarshal it keeps the order of members and refuses a name that stands
 // twice, because of a property written twice one would be lost in silence.
 func parseDocument(data []byte) (*node, error) {
+	if !utf8.Valid(data) {
+		return nil, errors.New("the document is not UTF-8")
+	}
 	// Unmarshal is the strict one: Decoder.Token lets some malformed documents pass.
 	var whole json.RawMessage
 	if err := json.Unmarshal(data, &whole); err != nil {

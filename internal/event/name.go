@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // The names that every event has beside its properties.
@@ -38,11 +39,9 @@ func CheckName(name string) error {
 	if name == "" {
 		return errors.New("a name is empty")
 	}
-	for i := range len(name) {
-		c := name[i]
-		if !(c >= 'a' && c <= 'z' || c == '_' || isDigit(c)) {
-			return fmt.Errorf("%q is no name: use lower case letters, digits and underscores", name)
-		}
+	const letters = "abcdefghijklmnopqrstuvwxyz0123456789_"
+	if strings.ContainsFunc(name, func(r rune) bool { return !strings.ContainsRune(letters, r) }) {
+		return fmt.Errorf("%q is no name: use lower case letters, digits and underscores", name)
 	}
 	if isDigit(name[0]) {
 		return fmt.Errorf("%q is no name: it begins with a digit", name)

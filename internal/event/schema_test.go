@@ -182,6 +182,7 @@ func TestLoadSchemaErrors(t *testing.T) {
 	tests := []struct{ schema, want string }{
 		{``, "line 1: unexpected end of JSON input"},
 		{"{\n\n\"a\":1,}", "line 3: invalid character '}' looking for beginning of object key string"},
+		{"{\"title\":\"\xff\"}", "the document is not UTF-8"},
 		{`{} {}`, "line 1: invalid character '{' after top-level value"},
 		{`[]`, "/: a schema file holds one JSON object"},
 		{`{"properties":{}}`, `/: x-ruas-type is missing: it names the event type that the file declares, as in "x-ruas-type": "purchase"`},

@@ -81,7 +81,7 @@ func (r *schemaReader) readRoot(root *node, d *declaration) {
 		case "required":
 			required = m.node
 		case "additionalProperties", "unevaluatedProperties":
-			if m.node.value != true {
+			if allowed, _ := m.node.value.(bool); !allowed {
 				r.fail(m.node, "properties that are not declared are ignored, not refused: leave %s out", m.name)
 			}
 		case "description":
