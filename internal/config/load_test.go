@@ -177,7 +177,6 @@ func TestMistakes(t *testing.T) {
 		{"the machine's zone", "time_zone: Local\n", "", `ruas.yaml:1: time_zone: "Local" is no zone of the IANA database, as "UTC" or "Asia/Jakarta"`},
 		{"topic in two roles", "topics:\n  state: purchases\n", "", `sources.purchases: topic "purchases" is also that of topics.state`},
 		{"bad topic", "sources:\n  app: {topic: a/b}\n", "", `ruas.yaml:2: sources.app: "a/b" is no name for a topic: letters, digits, dot, dash and underscore, at most 249`},
-		{"bad path", "sources:\n  app: {fields: {id: a..b}}\n", "", `ruas.yaml:2: sources.app.fields: "id": "a..b" is no path: want a name, or names joined by dots`},
 		{"password without TLS settings", "redis:\n  username: u\n", "", `ruas.yaml:2: redis.username: needs redis.password too`},
 		{"TLS not enabled", "kafka:\n  tls: {ca: ca.pem}\n", "", `ruas.yaml:2: kafka.tls: has settings, but kafka.tls.enabled is not true`},
 		{"half a certificate", "kafka:\n  tls: {enabled: true, cert: c.pem}\n", "", `ruas.yaml:2: kafka.tls: cert and key go together: give both or neither`},

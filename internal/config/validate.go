@@ -158,11 +158,6 @@ func (d *decoder) topics(c *Config) {
 		if s.Delay > 24*time.Hour {
 			d.invalid(key+".delay", "must be at most 24h")
 		}
-		for field, path := range s.Fields {
-			if field == "" || path == "" || strings.HasPrefix(path, ".") || strings.HasSuffix(path, ".") || strings.Contains(path, "..") {
-				d.invalid(key+".fields", "%q: %q is no path: want a name, or names joined by dots", field, path)
-			}
-		}
 	}
 }
 
