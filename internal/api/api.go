@@ -219,16 +219,14 @@ func (s *server) customer(w http.ResponseWriter, r *http.Request) {
 }
 
 func reply(w http.ResponseWriter, status int, body any) {
-	encoded, err := json.Marshal(body)
-	if err != nil {
-		status, encoded = http.StatusInternalServerError, []byte(`{"error":"the answer could not be written as JSON"}`)
-	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false) // expressions are full of > and &
 	// Whoever asked may be gone.
-	_, _ = w.Write(append(encoded, '\n'))
+	_ = encoder.Encode(body)
 }
 
 func fail(w http.ResponseWriter, status int, format string, args ...any) {
