@@ -1,0 +1,241 @@
+package plan
+
+import (
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+
+	"github.com/ruas/ruas/internal/feature"
+)
+
+// countWindow is the number of entries of a series with now-hi < time <= now: only time lowers it.
+type countWindow struct {
+	slot int
+	hi   int64
+	errs []*baseList
+}
+
+// totalWindow is the sum of a column in such a window.
+type totalWindow struct {
+	countWindow
+	list *baseList
+	col  int
+}
+
+// compare compiles <, <=, > and >=.
+func (c *compiler) compare(op string, left, right ast.Expr, sc *scope) node {
+	if d, ok := nowOffset(left); ok {
+		return c.sinceNow(op, d, c.expr(right, sc))
+	}
+	if d, ok := nowOffset(right); ok {
+		return c.sinceNow(mirrored(op), d, c.expr(left, sc))
+	}
+	if n, ok := c.sizes(op, left, right, sc); ok {
+		return n
+	}
+	a, b := c.expr(left, sc), c.expr(right, sc)
+	n := node{typ: types.BoolType, safe: a.safe && b.safe, next: earliest(&a, &b), eval: func(f *Frame) feature.Val {
+		x := a.eval(f)
+		if x.K == feature.None {
+			return x
+		}
+		sign, ok := order(x, b.eval(f))
+		if !ok {
+			return feature.Val{}
+		}
+		return feature.OfBool(satisfies(op, sign))
+	}}
+	switch {
+	case a.missing != "" && b.safe:
+		n.missing = a.missing
+	case b.missing != "" && a.safe:
+		n.missing = b.missing
+	}
+	if a.total != nil && b.constant {
+		n.next = a.total.crossing(op, b.eval(nil))
+	}
+	return n
+}
+
+// sizes compiles a comparison of a size() with a whole number.
+func (c *compiler) sizes(op string, left, right ast.Expr, sc *scope) (node, bool) {
+	if k, ok := number(right); ok && isSize(left) {
+		return c.countAgainst(op, left, k, sc)
+	}
+	if k, ok := number(left); ok && isSize(right) {
+		return c.countAgainst(mirrored(op), right, k, sc)
+	}
+	return node{}, false
+}
+
+// number reads a whole number that a count may be compared with.
+func number(e ast.Expr) (k int64, ok bool) {
+	if e.Kind() != ast.LiteralKind {
+		return 0, false
+	}
+	v := valOf(e.AsLiteral())
+	if v.K != feature.Int || v.Int() < 0 || v.Int() >= 1<<31 {
+		return 0, false
+	}
+	return v.Int(), true
+}
+
+func isSize(e ast.Expr) bool {
+	return e.Kind() == ast.CallKind && e.AsCall().FunctionName() == "size"
+}
+
+// sizeOf returns the argument of size(x) or x.size().
+func sizeOf(e ast.Expr) ast.Expr {
+	if e.AsCall().IsMemberFunction() {
+		return e.AsCall().Target()
+	}
+	return e.AsCall().Args()[0]
+}
+
+// countAgainst compiles size() op k, for which the k or k+1 newest events are enough.
+func (c *compiler) countAgainst(op string, size ast.Expr, k int64, sc *scope) (node, bool) {
+	enough := k + 1
+	if op == operators.GreaterEquals || op == operators.Less {
+		enough = max(k, 1)
+	}
+	n, ok := c.sizeUpTo(sizeOf(size), int(enough), sc)
+	if !ok {
+		return node{}, false
+	}
+	out := node{typ: types.BoolType, safe: n.safe, next: n.next, eval: func(f *Frame) feature.Val {
+		v := n.eval(f)
+		if v.K == feature.None {
+			return v
+		}
+		return feature.OfBool(satisfies(op, orderInts(v.Int(), k)))
+	}}
+	if w := n.window; w != nil {
+		out.next = func(f *Frame) int64 { return w.crossing(f, op, k) }
+	}
+	return out, true
+}
+
+// crossing returns the moment at which time alone changes the answer of count op k: the count only falls.
+func (w *countWindow) crossing(f *Frame, op string, k int64) int64 {
+	switch op {
+	case operators.Greater, operators.LessEquals:
+		return w.fallsBelow(f, k+1)
+	case operators.Equals, operators.NotEquals:
+		s := f.state.Series[w.slot]
+		if n := int64(s.Len() - s.After(f.now-w.hi)); n > k {
+			return w.fallsBelow(f, k+1)
+		}
+	}
+	return w.fallsBelow(f, k)
+}
+
+// fallsBelow returns the moment at which the count falls below k; Forever where it is below.
+func (w *countWindow) fallsBelow(f *Frame, k int64) int64 {
+	next := int64(feature.Forever)
+	for _, e := range w.errs {
+		next = min(next, e.errorEdge(f))
+	}
+	s := f.state.Series[w.slot]
+	n := int64(s.Len())
+	if k <= 0 || n < k || n-k < int64(s.After(f.now-w.hi)) {
+		return next
+	}
+	return min(next, s.Time(int(n-k))+w.hi)
+}
+
+// maxSteps bounds how far a crossing is looked for; where it is further, the answer is a moment on the way.
+const maxSteps = 64
+
+// crossing returns the next moment at which a sum passes a constant.
+func (w *totalWindow) crossing(op string, than feature.Val) func(f *Frame) int64 {
+	holds := func(f *Frame, s *feature.Series, from, to int) bool {
+		t, _ := s.Sum(w.col, from, to)
+		v := feature.OfDouble(t.Float64())
+		if s.Kind(w.col) == feature.Int {
+			i, _ := t.Int64()
+			v = feature.OfInt(i)
+		}
+		sign, ok := order(v, than)
+		return ok && satisfies(op, sign)
+	}
+	return func(f *Frame) int64 {
+		next := int64(feature.Forever)
+		for _, e := range w.errs {
+			next = min(next, e.errorEdge(f))
+		}
+		s, from, to := w.list.window(f)
+		if from == to {
+			return next
+		}
+		if s.Gaps(w.col, from, to) > 0 {
+			return min(next, s.Time(from)+w.hi)
+		}
+		now := holds(f, s, from, to)
+		if s.Rising(w.col) {
+			// Without negative values the sum only falls: once is enough to look whether it will, then halve.
+			if holds(f, s, to, to) == now {
+				return next
+			}
+			lo, hi := from, to-1 // the first i so that the answer differs once entries up to i have left
+			for lo < hi {
+				if mid := (lo + hi) / 2; holds(f, s, mid+1, to) != now {
+					hi = mid
+				} else {
+					lo = mid + 1
+				}
+			}
+			return min(next, s.Time(lo)+w.hi)
+		}
+		for i, steps := from, 0; i < to; i, steps = i+1, steps+1 {
+			if steps == maxSteps || holds(f, s, i+1, to) != now {
+				return min(next, s.Time(i)+w.hi)
+			}
+		}
+		return next
+	}
+}
+
+// in compiles x in list and x in map.
+func (c *compiler) in(left, right ast.Expr, sc *scope) node {
+	x := c.expr(left, sc)
+	if n, ok := c.inLiteral(&x, right); ok {
+		return n
+	}
+	set := c.expr(c.distinctOfMap(right), sc)
+	run := c.stockFunction(operators.In)
+	return node{typ: types.BoolType, next: earliest(&x, &set), eval: func(f *Frame) feature.Val {
+		v, s := x.eval(f), set.eval(f)
+		if v.K == feature.None || s.K == feature.None {
+			return feature.Val{}
+		}
+		return valOf(run([]ref.Val{refOf(v), refOf(s)}))
+	}}
+}
+
+// inLiteral compiles x in ["a", "b"].
+func (c *compiler) inLiteral(x *node, right ast.Expr) (node, bool) {
+	if right.Kind() != ast.ListKind {
+		return node{}, false
+	}
+	set := map[feature.Val]bool{}
+	for _, e := range right.AsList().Elements() {
+		if e.Kind() != ast.LiteralKind {
+			return node{}, false
+		}
+		v := valOf(e.AsLiteral())
+		switch v.K {
+		case feature.String, feature.Int, feature.Bool:
+			set[v] = true
+		default:
+			return node{}, false
+		}
+	}
+	return node{typ: types.BoolType, safe: x.safe, missing: x.missing, next: x.next, eval: func(f *Frame) feature.Val {
+		v := x.eval(f)
+		if v.K == feature.None {
+			return v
+		}
+		return feature.OfBool(set[feature.Val{K: v.K, N: v.N, S: v.S}])
+	}}, true
+}

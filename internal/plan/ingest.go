@@ -1,0 +1,175 @@
+package plan
+
+import (
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/ruas/ruas/internal/event"
+	"github.com/ruas/ruas/internal/feature"
+)
+
+// Touched collects the segments that an event may have changed, in the set's order.
+type Touched struct {
+	is   []bool
+	list []int
+}
+
+// NewTouched returns an empty collection for the plan.
+func (p *Plan) NewTouched() *Touched { return &Touched{is: make([]bool, len(p.Segments))} }
+
+// Add puts segments in.
+func (t *Touched) Add(segments ...int) {
+	for _, s := range segments {
+		if !t.is[s] {
+			t.is[s] = true
+			t.list = append(t.list, s)
+		}
+	}
+}
+
+// Has tells whether a segment is in.
+func (t *Touched) Has(segment int) bool { return t.is[segment] }
+
+// Sorted returns the segments in the set's order.
+func (t *Touched) Sorted() []int {
+	slices.Sort(t.list)
+	return t.list
+}
+
+// Reset empties the collection.
+func (t *Touched) Reset() {
+	for _, s := range t.list {
+		t.is[s] = false
+	}
+	t.list = t.list[:0]
+}
+
+// Ingest takes an accepted event, of a time at or before f's moment, into the state that f is bound to.
+func (p *Plan) Ingest(f *Frame, ev *event.Event, touched *Touched) {
+	f.ev = ev
+	if ev.Type.Index == p.profile {
+		p.update(f, ev, touched)
+	}
+	for _, s := range p.feeds[ev.Type.Index] {
+		if s.admits(f) {
+			s.take(f, ev.Time)
+			touched.Add(s.segments...)
+		}
+	}
+	f.ev = nil
+}
+
+// update sets the attributes that a profile event names, each by its latest update.
+func (p *Plan) update(f *Frame, ev *event.Event, touched *Touched) {
+	for i := range p.attrs {
+		a, v := &f.state.Attrs[i], &ev.Props[p.attrs[i].prop]
+		if v.Kind == event.Missing || a.Set && ev.Time < a.Time {
+			continue
+		}
+		a.Set, a.Time, a.Value = true, ev.Time, own(propVal(v))
+		touched.Add(p.attrs[i].segments...)
+		if i == p.zoneAttr {
+			f.zone = nil
+		}
+	}
+}
+
+// own returns a value that does not alias the record it came from.
+func own(v feature.Val) feature.Val {
+	switch v.K {
+	case feature.String:
+		v.S = strings.Clone(v.S)
+	case feature.Object:
+		if list, ok := v.R.([]string); ok {
+			list = slices.Clone(list)
+			for i := range list {
+				list[i] = strings.Clone(list[i])
+			}
+			v.R = list
+		}
+	}
+	return v
+}
+
+func (s *series) admits(f *Frame) bool {
+	for i := range s.preds {
+		if !s.preds[i].holds(f) {
+			return false
+		}
+	}
+	return true
+}
+
+// take adds the event in f to the series and to what is settled of it.
+func (s *series) take(f *Frame, t int64) {
+	row := f.vals[:len(s.cols)]
+	for i := range s.cols {
+		row[i] = column(s.cols[i].node.eval(f))
+	}
+	for _, a := range s.fed {
+		a.addRow(f, t, row)
+	}
+	if len(s.needs) == 0 {
+		return
+	}
+	kept := f.state.Series[s.slot]
+	if kept == nil {
+		kept = feature.NewSeries(s.kinds)
+		f.state.Series[s.slot] = kept
+	}
+	if s.latest && !s.replace(kept, t, row[0]) {
+		return
+	}
+	i := kept.Insert(t, row)
+	for _, a := range s.waits {
+		stored := f.state.Accs[a.slot]
+		if a.base == s && stored != nil && t <= stored.Until {
+			a.settleLate(f, rowOf(s.slot, i))
+		} else {
+			a.settle(f)
+		}
+	}
+	s.trim(f, kept)
+}
+
+// replace makes room for the newest event of a value; false where a newer one is kept.
+func (s *series) replace(kept *feature.Series, t int64, key feature.Val) bool {
+	if key.K == feature.None {
+		return false
+	}
+	for i := kept.Len() - 1; i >= 0; i-- {
+		if equalVals(kept.Value(i, 0), key) {
+			if kept.Time(i) > t {
+				return false
+			}
+			kept.Remove(i)
+			return true
+		}
+	}
+	return true
+}
+
+// trim drops what no rule asks for any more.
+func (s *series) trim(f *Frame, kept *feature.Series) {
+	var buf [8]feature.Need
+	needs := buf[:0]
+	for _, n := range s.needs {
+		if n.after != nil {
+			// Nothing up to the newest event of the other series is asked for.
+			if o := f.state.Series[n.after.slot]; o.Len() > 0 {
+				n.Hi = min(n.Hi, f.now-o.Time(o.Len()-1))
+			}
+		}
+		needs = append(needs, n.Need)
+	}
+	kept.Trim(f.now, needs, f.plan.bound)
+}
+
+// column makes a value fit for a column and a key: one zero, whatever its sign.
+func column(v feature.Val) feature.Val {
+	if v.K == feature.Double && v.N == math.Float64bits(math.Copysign(0, -1)) {
+		v.N = 0
+	}
+	return v
+}

@@ -1,0 +1,285 @@
+// Package plan compiles the checked rules of a set into what an engine steps through: series of kept events, accs of settled
+// ones, and closures over both. It owns the meaning of an expression, and what must be kept to know it. It does no IO, and
+// knows neither clocks nor memberships, nor how a state is stored.
+//
+// An expression is cut into lists of events (list.go, filter.go, sequence.go), what they add up to (reduce.go, reduction.go)
+// and the rest (compile.go, call.go, compare.go, comprehension.go, time.go). Each part gives its value at a moment, and a
+// moment up to which time alone does not change it.
+package plan
+
+import (
+	"slices"
+	"time"
+
+	"github.com/ruas/ruas/internal/event"
+	"github.com/ruas/ruas/internal/feature"
+	"github.com/ruas/ruas/internal/rule"
+)
+
+// Options are what the meaning of rules depends on beside the rules.
+type Options struct {
+	// Zone is the zone of customers whose profile names none. nil: UTC.
+	Zone *time.Location
+	// MaxLateness is how far behind the clock an event still counts for sequences over lists without a window, in milliseconds.
+	MaxLateness int64
+	// Bound is the number of entries that a series, or a set of groups, keeps. 0: 4,096.
+	Bound int
+}
+
+// DefaultBound is the number of entries a series keeps.
+const DefaultBound = 4096
+
+// Plan is a compiled set of rules. It does not change, and serves any number of frames at the same time.
+type Plan struct {
+	Segments []Segment
+	Features []Feature
+	// Set is what was compiled.
+	Set *rule.Set
+
+	series   []*series
+	accs     []*acc
+	attrs    []attrPlan
+	feeds    [][]*series // by event type: the series that its events may enter
+	needs    event.Needs
+	zone     *time.Location
+	zoneAttr int // slot of the attribute time_zone; -1: no rule looks at it
+	bound    int
+	vars     int
+	widest   int // the greatest number of columns
+	profile  int // index of the type profile
+}
+
+// attrPlan is one attribute that rules look at.
+type attrPlan struct {
+	name     string
+	prop     int
+	hash     uint32
+	segments []int
+}
+
+// Segment is a compiled segment.
+type Segment struct {
+	Name    string
+	Include []int // places in Plan.Features
+	Hash    uint32
+	// Asks holds the segments that ask for this one with in_segment.
+	Asked    []int
+	Warnings []string
+
+	when, until node
+	hasUntil    bool
+	uses        *uses
+}
+
+// Feature is a compiled feature. One that is a list of events has no value of its own.
+type Feature struct {
+	Name     string
+	node     node
+	list     bool
+	uses     *uses
+	warnings []string
+}
+
+// New compiles a set. The error, if any, is a Refused.
+func New(set *rule.Set, opt Options) (p *Plan, err error) {
+	env, err := rule.NewEnv(set.Schema)
+	if err != nil {
+		return nil, err
+	}
+	p = &Plan{Set: set, zone: opt.Zone, bound: opt.Bound, zoneAttr: -1, needs: event.Needs{}, profile: set.Schema.Profile().Index}
+	if p.zone == nil {
+		p.zone = time.UTC
+	}
+	if p.bound == 0 {
+		p.bound = DefaultBound
+	}
+	c := &compiler{
+		p: p, schema: set.Schema, env: env.CEL(), lateness: opt.MaxLateness,
+		features: map[string]*rule.Feature{}, segments: map[string]int{},
+		series: map[string]*series{}, accs: map[string]*acc{}, attrs: map[string]int{}, hashes: map[uint32]bool{},
+	}
+	for _, f := range set.Features {
+		c.features[f.Name] = f
+	}
+	for i, s := range set.Segments {
+		c.segments[s.Name] = i
+	}
+	for _, s := range set.Segments {
+		if err := c.segment(s); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.sent(set); err != nil {
+		return nil, err
+	}
+	c.finish()
+	return p, nil
+}
+
+// root compiles an expression of its own.
+func (c *compiler) root(x *rule.Expr) (n node, err error) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case refusal:
+			err = &Refused{Expr: x, Reason: r.Error()}
+		default:
+			panic(r)
+		}
+	}()
+	c.ast = x.AST
+	return c.expr(x.AST.Expr(), nil), nil
+}
+
+func (c *compiler) segment(s *rule.Segment) error {
+	c.uses, c.warnings = newUses(), nil
+	out := Segment{Name: s.Name, Hash: c.hash("segment " + s.Name), uses: c.uses}
+	var err error
+	if out.when, err = c.root(s.When); err != nil {
+		return err
+	}
+	if s.Until != nil {
+		out.hasUntil = true
+		if out.until, err = c.root(s.Until); err != nil {
+			return err
+		}
+	}
+	out.Warnings = c.warnings
+	c.p.Segments = append(c.p.Segments, out)
+	return nil
+}
+
+// sent compiles every feature for its own value: what is sent along with changes and answered by the API.
+func (c *compiler) sent(set *rule.Set) error {
+	places := map[string]int{}
+	for i, f := range set.Features {
+		c.uses, c.warnings = newUses(), nil
+		out := Feature{Name: f.Name, uses: c.uses}
+		if _, out.list = rule.ListEventType(f.Type); !out.list {
+			var err error
+			if out.node, err = c.root(f.Expr); err != nil {
+				return err
+			}
+		}
+		out.warnings = c.warnings
+		places[f.Name] = i
+		c.p.Features = append(c.p.Features, out)
+	}
+	for i, s := range set.Segments {
+		for _, name := range s.Include {
+			c.p.Segments[i].Include = append(c.p.Segments[i].Include, places[name])
+		}
+	}
+	return nil
+}
+
+// finish links what was planned.
+func (c *compiler) finish() {
+	p := c.p
+	p.feeds = make([][]*series, len(c.schema.Types))
+	for _, s := range p.series {
+		for t := range c.schema.Types {
+			if s.typ == t || s.typ == anyType {
+				p.feeds[t] = append(p.feeds[t], s)
+			}
+		}
+		s.kinds = nil
+		for i := range s.cols {
+			s.kinds = append(s.kinds, kindOf(&s.cols[i].node))
+		}
+		p.widest = max(p.widest, len(s.cols))
+	}
+	for i := range p.Segments {
+		u := p.Segments[i].uses
+		for slot := range u.series {
+			p.series[slot].segments = append(p.series[slot].segments, i)
+		}
+		for slot := range u.attrs {
+			p.attrs[slot].segments = append(p.attrs[slot].segments, i)
+		}
+		for asked := range u.segments {
+			p.Segments[asked].Asked = append(p.Segments[asked].Asked, i)
+		}
+	}
+	for i := range p.Segments {
+		slices.Sort(p.Segments[i].Asked)
+	}
+	// Lists of features that nothing but the API reads have no place among the segments of a series; their series are fed all
+	// the same, for their values must be right at any time.
+}
+
+// require notes that a property is read.
+func (p *Plan) require(typ, property string) {
+	if p.needs[typ] == nil {
+		p.needs[typ] = map[string]bool{}
+	}
+	p.needs[typ][property] = true
+}
+
+// Needs returns the properties that the rules read.
+func (p *Plan) Needs() event.Needs { return p.needs }
+
+// NewState returns the state of a customer without events.
+func (p *Plan) NewState() *State {
+	return &State{
+		Series: make([]*feature.Series, len(p.series)),
+		Accs:   make([]*feature.Acc, len(p.accs)),
+		Attrs:  make([]Attr, len(p.attrs)),
+	}
+}
+
+// Decide tells whether the customer that f is bound to belongs to a segment, where it did (in) or did not before. An error
+// counts as false.
+func (p *Plan) Decide(f *Frame, segment int, in bool) bool {
+	s := &p.Segments[segment]
+	switch {
+	case !s.hasUntil:
+		return s.when.eval(f).True()
+	case in:
+		return !s.until.eval(f).True()
+	}
+	return s.when.eval(f).True() && !s.until.eval(f).True()
+}
+
+// Next returns a moment after now at which Decide may give another answer by time alone: nothing changes before it.
+// feature.Forever: it never does.
+func (p *Plan) Next(f *Frame, segment int, in bool) int64 {
+	s := &p.Segments[segment]
+	if s.when.next == nil && (!s.hasUntil || s.until.next == nil) {
+		return feature.Forever
+	}
+	now := f.now
+	defer func() { f.now = now }()
+	answer := p.Decide(f, segment, in)
+	for range maxSteps {
+		next := int64(feature.Forever)
+		if !s.hasUntil || !in {
+			next = s.when.nextChange(f)
+		}
+		if s.hasUntil {
+			next = min(next, s.until.nextChange(f))
+		}
+		if next == feature.Forever {
+			return next
+		}
+		// Most moments at which something leaves a window change no answer: look on until one does.
+		if f.now = next; p.Decide(f, segment, in) != answer {
+			return next
+		}
+	}
+	return f.now
+}
+
+// Value returns a feature's value; None where it has none.
+func (p *Plan) Value(f *Frame, i int) feature.Val {
+	if p.Features[i].list {
+		return feature.Val{}
+	}
+	return p.Features[i].node.eval(f)
+}
+
+// TimeMoves tells whether time alone can change a segment's answer.
+func (p *Plan) TimeMoves(segment int) bool {
+	s := &p.Segments[segment]
+	return s.when.next != nil || s.hasUntil && s.until.next != nil
+}

@@ -1,0 +1,145 @@
+package plan
+
+import (
+	"hash/fnv"
+	"slices"
+	"strconv"
+
+	"cel.dev/cel-go/common/ast"
+
+	"github.com/ruas/ruas/internal/feature"
+	"github.com/ruas/ruas/internal/rule"
+)
+
+// anyType stands for the list of all events, whatever their type.
+const anyType = -1
+
+// series is the plan of one feature.Series: the events of a type for which all preds hold. Equal series of different rules
+// are one.
+type series struct {
+	slot  int
+	key   string
+	hash  uint32
+	typ   int
+	preds []pred
+	// latest: of the events with one value in column 0 only the newest is kept, which is all that a number of different values
+	// in a window that reaches up to now needs.
+	latest bool
+	cols   []col
+	kinds  []feature.Kind
+	needs  []need
+	cuts   []feature.Need // the needs without those of after
+	fed    []*acc         // settled at once
+	waits  []*acc         // settled later: their lists read this series
+	ever   *acc           // the number of its events and the time of the earliest
+	// segments to decide when the series changes, in the set's order.
+	segments []int
+}
+
+// col is a column: what an expression over the event gives, None where it errs.
+type col struct {
+	key  string
+	node node
+}
+
+// need is a feature.Need. Where after is set, events up to the newest of that series are not needed either.
+type need struct {
+	feature.Need
+	after *series
+}
+
+// seriesOf returns the series of a type and preds; with a latest column, the one that keeps the newest of each value.
+func (c *compiler) seriesOf(typ int, preds []pred, latest *col) *series {
+	key := rule.VarEvents
+	if typ != anyType {
+		key = c.schema.Types[typ].Name
+	}
+	for i := range preds {
+		key += " | " + preds[i].key
+	}
+	if latest != nil {
+		key += " / newest of each " + latest.key
+	}
+	s, ok := c.series[key]
+	if !ok {
+		s = &series{slot: len(c.p.series), key: key, typ: typ, preds: preds, hash: c.hash(key)}
+		if latest != nil {
+			s.latest = true
+			s.cols = []col{*latest}
+		}
+		c.series[key] = s
+		c.p.series = append(c.p.series, s)
+	}
+	c.uses.series[s.slot] = true
+	return s
+}
+
+// hash names a part of the state in its encoding: 32 bits, different for all parts of a plan.
+func (c *compiler) hash(key string) uint32 {
+	h := fnv.New32a()
+	for n := 0; ; n++ {
+		h.Reset()
+		_, _ = h.Write([]byte(key))
+		if n > 0 {
+			_, _ = h.Write([]byte(strconv.Itoa(n)))
+		}
+		if sum := h.Sum32(); !c.hashes[sum] {
+			c.hashes[sum] = true
+			return sum
+		}
+	}
+}
+
+func (s *series) need(n feature.Need) { s.needAfter(n, nil) }
+
+func (s *series) needAfter(n feature.Need, after *series) {
+	if nd := (need{Need: n, after: after}); !slices.Contains(s.needs, nd) {
+		s.needs = append(s.needs, nd)
+	}
+}
+
+// column returns the place of a column, added at first use.
+func (s *series) column(c *compiler, name string, e ast.Expr) int {
+	key := canon(e, map[string]string{name: "e"})
+	for i := range s.cols {
+		if s.cols[i].key == key {
+			return i
+		}
+	}
+	s.cols = append(s.cols, col{key: key, node: c.eventNode(s.typ, name, e)})
+	return len(s.cols) - 1
+}
+
+// everAcc has counted whether the series ever had an event, and since when.
+func (s *series) everAcc(c *compiler) {
+	if s.ever == nil {
+		s.ever = c.newAcc("ever "+s.key, s, feature.Fold{Count: true, Min: true})
+		s.ever.every = true
+		s.fed = append(s.fed, s.ever)
+	}
+}
+
+// newAcc plans an acc over rows of a series.
+func (c *compiler) newAcc(key string, base *series, fold feature.Fold) *acc {
+	a := &acc{slot: len(c.p.accs), key: key, hash: c.hash(key), base: base, fold: fold, xCol: -1, kCol: -1}
+	c.p.accs = append(c.p.accs, a)
+	c.accs[key] = a
+	return a
+}
+
+// kindOf is the kind that a column of a CEL type has.
+func kindOf(n *node) feature.Kind {
+	switch n.typ.String() {
+	case "bool":
+		return feature.Bool
+	case "int":
+		return feature.Int
+	case "double":
+		return feature.Double
+	case "string":
+		return feature.String
+	case "timestamp":
+		return feature.Moment
+	}
+	return feature.Object
+}
