@@ -3,6 +3,7 @@ package oracle
 import (
 	"bytes"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -109,5 +110,54 @@ func TestGeneratedReplays(t *testing.T) {
 	t.Logf("%d pairs: %d joins, %d leaves, %d of them by time alone", pairs, joins, leaves, byTime)
 	if joins < pairs/2 || leaves < pairs/4 || byTime < pairs/10 {
 		t.Error("too little happens")
+	}
+}
+
+// Evaluating at many more moments than the candidates finds no other change: every millisecond where a case plays in seconds, else the
+// candidates of all durations twice over and a fine grid.
+func TestCandidatesAreComplete(t *testing.T) {
+	s := schema(t)
+	for seed, tried := uint64(0), 0; tried < 12; seed++ {
+		g := NewGenerator(source(seed), s)
+		set, err := rule.Parse(s, g.Rules().Files())
+		if err != nil {
+			continue
+		}
+		history := g.History()
+		opt := Options{Zone: g.Zone(), Until: g.Until(history)}
+		step := max(1, g.scale.unit/1000)
+		if g.scale.unit == 1000 && tried%6 != 0 {
+			step = 7 // each millisecond is slow: a few cases do
+		}
+		o, err := New(set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := o.Replay(history, opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		work := newClockwork(set)
+		got, err := o.replay(history, opt, func(h *History, from, to int64) []int64 {
+			all := work.moments(h, opt.Zone, from, to)
+			for m := from; m <= to; m += step {
+				all = append(all, m)
+			}
+			slices.Sort(all)
+			return all
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tried++
+		if len(got) != len(want) {
+			t.Errorf("seed %d: %d changes, %d where every moment is tried", seed, len(want), len(got))
+		}
+		for i := range min(len(got), len(want)) {
+			if got[i].String() != want[i].String() {
+				t.Errorf("seed %d: %s, but %s", seed, want[i], got[i])
+				break
+			}
+		}
 	}
 }

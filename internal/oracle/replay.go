@@ -75,24 +75,30 @@ type accepted struct {
 const rememberedIDs = 4096
 
 type replay struct {
-	oracle    *Oracle
-	work      *clockwork
-	zone      string
-	window    int64
-	customers map[string]*customer
-	clock     int64
-	changes   []Change
+	oracle *Oracle
+	// candidates are the moments from from to to at which time alone may decide a customer anew.
+	candidates func(h *History, from, to int64) []int64
+	zone       string
+	window     int64
+	customers  map[string]*customer
+	clock      int64
+	changes    []Change
 }
 
 // Replay runs events, in order of arrival, through the rules, and returns the changes in the order in which replay prints them. An error
 // is a fault of the oracle or of an expression that should not have been accepted, never of the events.
 func (o *Oracle) Replay(inputs []*event.Event, opt Options) ([]Change, error) {
-	r := &replay{
-		oracle: o, work: newClockwork(o.set), zone: opt.Zone, window: opt.DedupWindow.Milliseconds(), customers: map[string]*customer{},
-		clock: math.MinInt64,
+	if opt.Zone == "" {
+		opt.Zone = "UTC"
 	}
-	if r.zone == "" {
-		r.zone = "UTC"
+	work := newClockwork(o.set)
+	return o.replay(inputs, opt, func(h *History, from, to int64) []int64 { return work.moments(h, opt.Zone, from, to) })
+}
+
+func (o *Oracle) replay(inputs []*event.Event, opt Options, candidates func(h *History, from, to int64) []int64) ([]Change, error) {
+	r := &replay{
+		oracle: o, candidates: candidates, zone: opt.Zone, window: opt.DedupWindow.Milliseconds(), customers: map[string]*customer{},
+		clock: math.MinInt64,
 	}
 	if r.window == 0 {
 		r.window = (24 * time.Hour).Milliseconds()
@@ -147,7 +153,7 @@ func (r *replay) fire(to int64) error {
 	}
 	var all []due
 	for _, c := range r.customers {
-		for _, m := range r.work.moments(&c.history, r.zone, r.clock, to) {
+		for _, m := range r.candidates(&c.history, r.clock, to) {
 			all = append(all, due{m, c})
 		}
 	}
