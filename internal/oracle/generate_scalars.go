@@ -146,7 +146,11 @@ var propertyKinds = map[kind]event.Kind{kInt: event.Int, kDouble: event.Double, 
 // one writes a field of one event of a list, of a kind; "" where the list's type has none.
 func (w *writer) one(k kind, depth int) string {
 	l := w.events(depth)
-	of := l.src + pick(w.r, []string{".first()", ".newest()", ".newest()", ".newest(2)[0]", "[0]"})
+	at := pick(w.r, []string{".first()", ".newest()", ".newest()"})
+	if w.chance(4) {
+		at = pick(w.r, []string{".newest(2)[0]", "[0]"})
+	}
+	of := l.src + at
 	t := w.schema.Type(l.typ)
 	switch {
 	case k == kTime:
