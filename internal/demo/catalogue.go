@@ -10,7 +10,7 @@ type persona struct {
 	refund   float64 // an order comes back
 	coupon   float64
 	maxItems int
-	fades    bool // visits have all but ended a month before the demo
+	fades    bool // visits end at some time before the opening
 	business bool
 }
 
@@ -34,7 +34,7 @@ type category struct {
 var categories = []category{
 	{"fashion", 240, 45_000, 650_000, []string{"batik shirt", "linen dress", "hijab", "denim jacket"}},
 	{"electronics", 120, 75_000, 9_500_000, []string{"wireless earbuds", "power bank", "4k tv", "rice cooker"}},
-	{"groceries", 300, 8_000, 180_000, []string{"basmati rice", "sambal", "instant noodles", "palm sugar"}},
+	{"groceries", 300, 8_000, 180_000, []string{"organic rice", "sambal", "instant noodles", "palm sugar"}},
 	{"beauty", 180, 25_000, 480_000, []string{"sunscreen", "serum", "lip tint", "face wash"}},
 	{"home", 160, 30_000, 3_200_000, []string{"bed sheet", "rattan chair", "wok", "desk lamp"}},
 	{"sports", 110, 60_000, 2_400_000, []string{"running shoes", "badminton racket", "yoga mat", "cycling jersey"}},
@@ -48,25 +48,31 @@ var categories = []category{
 
 // place is a city with what the profile says of it.
 type place struct {
-	city, province, postal, climate, zone string
-	weight                                float64
+	city, province, country, postal, climate, zone string
+	weight                                         float64
 }
 
 var places = []place{
-	{"Jakarta", "DKI Jakarta", "101", "tropical", "Asia/Jakarta", 24},
-	{"Surabaya", "Jawa Timur", "602", "tropical", "Asia/Jakarta", 12},
-	{"Bandung", "Jawa Barat", "401", "highland", "Asia/Jakarta", 11},
-	{"Medan", "Sumatera Utara", "201", "tropical", "Asia/Jakarta", 8},
-	{"Semarang", "Jawa Tengah", "501", "tropical", "Asia/Jakarta", 7},
-	{"Yogyakarta", "DI Yogyakarta", "552", "tropical", "Asia/Jakarta", 6},
-	{"Makassar", "Sulawesi Selatan", "902", "tropical", "Asia/Makassar", 7},
-	{"Denpasar", "Bali", "801", "tropical", "Asia/Makassar", 6},
-	{"Palembang", "Sumatera Selatan", "301", "tropical", "Asia/Jakarta", 5},
-	{"Malang", "Jawa Timur", "651", "highland", "Asia/Jakarta", 4},
-	{"Balikpapan", "Kalimantan Timur", "761", "tropical", "Asia/Makassar", 4},
-	{"Pontianak", "Kalimantan Barat", "781", "tropical", "Asia/Pontianak", 2},
-	{"Manado", "Sulawesi Utara", "951", "tropical", "Asia/Makassar", 2},
-	{"Jayapura", "Papua", "991", "tropical", "Asia/Jayapura", 2},
+	{"Jakarta", "Jakarta", "ID", "101", "tropical", "Asia/Jakarta", 16},
+	{"Bekasi", "West Java", "ID", "171", "tropical", "Asia/Jakarta", 5},
+	{"Tangerang", "Banten", "ID", "151", "tropical", "Asia/Jakarta", 5},
+	{"Depok", "West Java", "ID", "164", "tropical", "Asia/Jakarta", 4},
+	{"Bogor", "West Java", "ID", "161", "tropical", "Asia/Jakarta", 3},
+	{"Bandung", "West Java", "ID", "401", "highland", "Asia/Jakarta", 10},
+	{"Surabaya", "East Java", "ID", "602", "tropical", "Asia/Jakarta", 11},
+	{"Malang", "East Java", "ID", "651", "highland", "Asia/Jakarta", 4},
+	{"Semarang", "Central Java", "ID", "501", "tropical", "Asia/Jakarta", 6},
+	{"Yogyakarta", "Yogyakarta", "ID", "552", "tropical", "Asia/Jakarta", 6},
+	{"Medan", "North Sumatra", "ID", "201", "tropical", "Asia/Jakarta", 7},
+	{"Palembang", "South Sumatra", "ID", "301", "tropical", "Asia/Jakarta", 4},
+	{"Denpasar", "Bali", "ID", "801", "tropical", "Asia/Makassar", 5},
+	{"Makassar", "South Sulawesi", "ID", "902", "tropical", "Asia/Makassar", 6},
+	{"Manado", "North Sulawesi", "ID", "951", "tropical", "Asia/Makassar", 2},
+	{"Balikpapan", "East Kalimantan", "ID", "761", "tropical", "Asia/Makassar", 3},
+	{"Pontianak", "West Kalimantan", "ID", "781", "tropical", "Asia/Pontianak", 2},
+	{"Jayapura", "Papua", "ID", "991", "tropical", "Asia/Jayapura", 2},
+	{"Singapore", "Singapore", "SG", "0491", "tropical", "Asia/Singapore", 2},
+	{"Melbourne", "Victoria", "AU", "30", "temperate", "Australia/Melbourne", 1},
 }
 
 var (
@@ -81,19 +87,20 @@ var (
 	occupations   = []string{"student", "teacher", "engineer", "nurse", "civil_servant", "entrepreneur", "designer", "driver", "homemaker", "sales"}
 	maritals      = []string{"single", "married", "married", "divorced"}
 	ethnicities   = []string{"Javanese", "Sundanese", "Batak", "Bugis", "Balinese", "Minangkabau", "Betawi", "Malay", "Papuan"}
-	lifestyles    = []string{"active", "family", "foodie", "traveller", "homebody", "tech", "eco"}
-	interests     = []string{"running", "cooking", "gaming", "travel", "music", "gardening", "football", "badminton", "photography", "reading", "coffee", "fashion"}
-	values        = []string{"sustainability", "family", "price", "quality", "local_products", "convenience", "status"}
-	personalities = []string{"planner", "impulsive", "curious", "loyal", "careful"}
+	lifestyles    = []string{"active", "family", "foodie", "traveller", "homebody", "tech", "luxury"}
+	interests     = []string{"running", "cycling", "cooking", "gaming", "travel", "music", "gardening", "football", "badminton", "photography", "reading", "fashion"}
+	values        = []string{"sustainability", "family", "saving", "quality", "local_products", "convenience", "status"}
+	personalities = []string{"open", "planner", "impulsive", "curious", "loyal", "careful"}
 	acquisitions  = []string{"organic", "search", "social", "referral", "marketplace", "store"}
-	industries    = []string{"retail", "hospitality", "education", "manufacturing", "logistics", "technology", "healthcare"}
-	companySizes  = []string{"1-10", "11-50", "51-200", "201-1000", "1000+"}
-	structures    = []string{"independent", "franchise", "subsidiary", "headquarters"}
-	jobRoles      = []string{"owner", "buyer", "office_manager", "it_manager", "director"}
+	industries    = []string{"retail", "hospitality", "restaurant", "catering", "education", "manufacturing", "logistics", "technology", "healthcare"}
+	companySizes  = []string{"1-10", "11-50", "51-200", "201-1000", "1001+"}
+	structures    = []string{"independent", "branches", "franchise", "subsidiary"}
+	jobRoles      = []string{"owner", "procurement", "office_manager", "it_manager", "director"}
 	companyNames  = []string{"Nusantara", "Sinar", "Merdeka", "Cahaya", "Mandiri", "Bahari", "Garuda", "Melati", "Lestari", "Jaya"}
 	companyKinds  = []string{"Retail", "Hotel", "Logistik", "Teknologi", "Klinik", "Akademi", "Pangan"}
 	coupons       = []string{"HEMAT10", "GAJIAN", "ONGKIR0", "TEMAN25"}
 	pages         = []string{"/", "/sale", "/new", "/help", "/stores", "/account"}
+	bargains      = []string{"promo ", "diskon ", "murah ", ""}
 	referrers     = []string{"search", "social", "direct", "newsletter"}
 )
 

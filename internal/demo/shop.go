@@ -20,9 +20,9 @@ type Event struct {
 // ShopOptions says which shop to simulate. A zero field stands for its default.
 type ShopOptions struct {
 	Seed uint64 // 1
-	// Customers is the number at the opening; more sign up later. 1,200.
+	// Customers is the number at the opening; more sign up later. 1,000.
 	Customers int
-	// Opening is the moment from which everything that happens is seen; before it lies History (60 days), of which only profiles,
+	// Opening is the moment from which everything that happens is seen; before it lies History (120 days), of which only profiles,
 	// purchases, refunds and campaigns are.
 	Opening time.Time
 	History time.Duration
@@ -58,10 +58,10 @@ func NewShop(opt ShopOptions) *Shop {
 		opt.Seed = 1
 	}
 	if opt.Customers == 0 {
-		opt.Customers = 1200
+		opt.Customers = 1000
 	}
 	if opt.History == 0 {
-		opt.History = 60 * 24 * time.Hour
+		opt.History = 120 * 24 * time.Hour
 	}
 	if opt.IDs == "" {
 		opt.IDs = "e"

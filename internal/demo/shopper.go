@@ -8,20 +8,23 @@ import (
 
 // shopper is a customer of the shop.
 type shopper struct {
-	id       string
-	persona  persona
-	place    place
-	device   device
-	likes    []category
-	spent    int
-	tier     string
-	orders   int
-	carts    int
-	business bool
-	silent   bool // has unsubscribed
+	id      string
+	persona persona
+	place   place
+	devices []device
+	likes   []category
+	until   time.Time // the end of the visits of one who fades
+	spent   int
+	tier    string
+	orders  int
+	carts   int
+	silent  bool // has unsubscribed
 }
 
-type device struct{ id, kind, os, version string }
+type device struct {
+	id, kind, os, version, app string
+	push                       bool
+}
 
 // item is a product in a cart.
 type item struct {
@@ -32,15 +35,20 @@ type item struct {
 }
 
 // signUp makes a customer, with a profile, who begins to visit. An old one signed up long before the history begins.
-func (s *Shop) signUp(now time.Time, old bool) *shopper {
+func (s *Shop) signUp(now time.Time, old bool) {
 	c := &shopper{persona: s.drawPersona(), place: s.drawPlace()}
-	c.business = c.persona.business
 	c.id = fmt.Sprintf("%s-%04d", pick(s, firstNames), len(s.customers)+1)
 	c.likes = []category{pick(s, categories), pick(s, categories), pick(s, categories)}
-	if c.business {
+	if c.persona.business {
 		c.likes = []category{categoryNamed("office"), categoryNamed("electronics"), categoryNamed("coffee")}
 	}
-	c.device = s.drawDevice(c)
+	c.devices = []device{s.drawDevice(c)}
+	if s.chance(0.3) {
+		c.devices = append(c.devices, s.drawDevice(c))
+	}
+	if c.persona.fades {
+		c.until = s.opening.Add(-s.span(20*24*time.Hour, 100*24*time.Hour))
+	}
 	s.customers = append(s.customers, c)
 
 	signedUp := now
@@ -50,10 +58,8 @@ func (s *Shop) signUp(now time.Time, old bool) *shopper {
 	s.emit(now, "profiles", "profile", c, s.profile(c, now, signedUp)...)
 	if s.live(now) {
 		s.at(now.Add(s.span(5*time.Second, time.Minute)), func(now time.Time) { s.visit(c, now) })
-	} else {
-		s.nextVisit(c, now)
 	}
-	return c
+	s.nextVisit(c, now)
 }
 
 // walkIn signs a customer up, and the next one later.
@@ -87,15 +93,21 @@ func (s *Shop) drawPlace() place {
 }
 
 func (s *Shop) drawDevice(c *shopper) device {
-	d := device{id: "d-" + c.id, kind: "phone", os: "android", version: strconv.Itoa(s.between(11, 16))}
+	d := device{kind: "phone", os: "android", version: strconv.Itoa(s.between(11, 16))}
 	switch draw := s.random.Float64(); {
-	case c.business || draw < 0.2:
+	case c.persona.business || draw < 0.2:
 		d.kind, d.os, d.version = "desktop", "windows", "11"
 	case draw < 0.4:
 		d.os, d.version = "ios", strconv.Itoa(s.between(16, 26))
 	case draw < 0.48:
 		d.kind, d.os, d.version = "tablet", "ipados", strconv.Itoa(s.between(16, 26))
 	}
+	d.id = fmt.Sprintf("d%d-%s", len(c.devices)+1, c.id)
+	d.app = fmt.Sprintf("8.%d", s.between(0, 4))
+	if s.chance(0.05) {
+		d.app = fmt.Sprintf("3.%d", s.between(0, 9))
+	}
+	d.push = s.chance(0.6)
 	return d
 }
 
@@ -110,7 +122,7 @@ func categoryNamed(name string) category {
 
 // profile draws attributes of every family.
 func (s *Shop) profile(c *shopper, now, signedUp time.Time) []any {
-	age := s.between(18, 64)
+	age := s.between(17, 70)
 	// Many birthdays lie in the days after the opening, so that a short demo has some.
 	birthday := s.random.IntN(365)
 	if s.chance(0.15) {
@@ -121,14 +133,14 @@ func (s *Shop) profile(c *shopper, now, signedUp time.Time) []any {
 		"birth_date", born.Format(time.DateOnly), "gender", pick(s, genders), "marital_status", pick(s, maritals),
 		"income", s.between(3, 45) * 1_000_000, "education", pick(s, educations), "occupation", pick(s, occupations),
 		"household_size", s.between(1, 6), "ethnicity", pick(s, ethnicities),
-		"country", "ID", "province", c.place.province, "city", c.place.city,
+		"country", c.place.country, "province", c.place.province, "city", c.place.city,
 		"postal_code", c.place.postal + strconv.Itoa(s.between(10, 99)), "climate", c.place.climate, "time_zone", c.place.zone,
 		"lifestyle", pick(s, lifestyles), "interests", some(s, interests, s.between(1, 4)), "values", some(s, values, s.between(1, 3)),
 		"personality", pick(s, personalities),
 		"signed_up", signedUp.UTC().Format(time.RFC3339), "customer_since", signedUp.UTC().Format(time.DateOnly),
 		"loyalty_tier", "bronze", "acquisition_channel", pick(s, acquisitions),
 	}
-	if c.business {
+	if c.persona.business {
 		fields = append(fields,
 			"company", "PT "+pick(s, companyNames)+" "+pick(s, companyKinds), "industry", pick(s, industries),
 			"company_size", pick(s, companySizes), "annual_revenue", s.between(1, 900)*1_000_000_000, "office_city", c.place.city,
@@ -143,30 +155,40 @@ func (s *Shop) nextVisit(c *shopper, now time.Time) {
 	if s.live(now) {
 		mean /= rush
 	}
-	if c.persona.fades && now.After(s.opening.Add(-30*24*time.Hour)) {
-		mean = 60 * 24 * time.Hour
-	}
 	next := now.Add(s.wait(mean))
+	if c.persona.fades && next.After(c.until) {
+		return
+	}
 	if !s.live(now) && s.live(next) {
 		// Waits have no memory: the rest of this one is drawn at the rate after the opening.
 		next = s.opening.Add(s.wait(mean / rush))
 	}
-	s.at(next, func(now time.Time) { s.visit(c, now) })
+	s.at(next, func(now time.Time) {
+		s.visit(c, now)
+		s.nextVisit(c, now)
+	})
 }
 
-// visit shows on a device, browses, perhaps fills a cart, and perhaps buys it.
+// visit comes with a device, browses, perhaps fills a cart, and perhaps buys it. Now and then it is a store that is visited.
 func (s *Shop) visit(c *shopper, now time.Time) {
-	s.nextVisit(c, now)
+	if c.persona.visits > 0.3 && s.chance(0.05) {
+		s.visitStore(c, now)
+		return
+	}
+	if s.chance(0.01) {
+		c.devices = append(c.devices, s.drawDevice(c))
+	}
+	d := pick(s, c.devices)
 	channel := "web"
-	if c.device.kind != "desktop" && s.chance(0.7) {
+	if d.kind != "desktop" && s.chance(0.7) {
 		channel = "app"
 	}
 	kind := "device_seen"
 	if s.chance(0.3) {
 		kind = "login"
 	}
-	s.emit(now, "devices", kind, c, "device_id", c.device.id, "device_type", c.device.kind, "os", c.device.os,
-		"os_version", c.device.version, "app_version", fmt.Sprintf("8.%d", s.between(0, 4)), "push_enabled", s.chance(0.6))
+	s.emit(now, "devices", kind, c, "device_id", d.id, "device_type", d.kind, "os", d.os, "os_version", d.version,
+		"app_version", d.app, "push_enabled", d.push)
 
 	t := now.Add(s.span(time.Second, 5*time.Second))
 	s.at(t, func(now time.Time) {
@@ -174,11 +196,7 @@ func (s *Shop) visit(c *shopper, now time.Time) {
 	})
 	var seen []item
 	for range 1 + s.random.IntN(6) {
-		kind := pick(s, c.likes)
-		if s.chance(0.3) {
-			kind = pick(s, categories)
-		}
-		one := item{kind, fmt.Sprintf("%s-%d", kind.name, s.between(1, kind.products)), s.price(kind), s.between(1, c.persona.maxItems)}
+		one := s.find(c)
 		seen = append(seen, one)
 		t = t.Add(s.span(10*time.Second, 2*time.Minute))
 		s.at(t, func(now time.Time) { s.view(c, one, channel, now) })
@@ -188,9 +206,31 @@ func (s *Shop) visit(c *shopper, now time.Time) {
 	}
 }
 
+// find draws a product.
+func (s *Shop) find(c *shopper) item {
+	kind := pick(s, c.likes)
+	if s.chance(0.3) {
+		kind = pick(s, categories)
+	}
+	return item{kind, fmt.Sprintf("%s-%d", kind.name, s.between(1, kind.products)), s.price(kind), s.between(1, c.persona.maxItems)}
+}
+
+// visitStore buys at a till, sometimes of another city.
+func (s *Shop) visitStore(c *shopper, now time.Time) {
+	city := c.place.city
+	if s.chance(0.3) {
+		city = s.drawPlace().city
+	}
+	s.pay(c, "", []item{s.find(c)}, now, "channel", "store", "store", fmt.Sprintf("%s %d", city, s.between(1, 3)), "city", city)
+}
+
 func (s *Shop) view(c *shopper, one item, channel string, now time.Time) {
 	if s.chance(0.25) {
-		s.emit(now, "browsing", "search", c, "query", pick(s, one.category.words), "category", one.category.name, "channel", channel)
+		query := pick(s, one.category.words)
+		if c.persona.coupon > 0.5 {
+			query = pick(s, bargains) + query
+		}
+		s.emit(now, "browsing", "search", c, "query", query, "category", one.category.name, "channel", channel)
 	}
 	s.emit(now, "browsing", "product_view", c, "product_id", one.product, "category", one.category.name,
 		"price", one.price, "page", "/p/"+one.product, "channel", channel)
@@ -222,10 +262,12 @@ func (s *Shop) fillCart(c *shopper, items []item, channel string, t time.Time) {
 	case s.chance(0.5):
 		// The reminder brings some back.
 		s.at(t.Add(s.span(40*time.Minute, 70*time.Minute)), func(now time.Time) {
-			s.message(c, "cart-reminder", now, func(now time.Time) {
-				if s.chance(0.5) {
+			s.message(c, "cart-reminder", now, func(now time.Time) bool {
+				back := s.chance(0.5)
+				if back {
 					s.buy(c, cart, items, channel, now)
 				}
+				return back
 			})
 		})
 	}
@@ -237,32 +279,34 @@ func (s *Shop) buy(c *shopper, cart string, items []item, channel string, t time
 	s.at(t, func(now time.Time) {
 		s.emit(now, "browsing", "checkout", c, "cart_id", cart, "channel", channel)
 	})
+	coupon := ""
+	if s.chance(c.persona.coupon) {
+		coupon = pick(s, coupons)
+	}
+	s.at(t.Add(s.span(20*time.Second, 3*time.Minute)), func(now time.Time) {
+		s.pay(c, cart, items, now, "channel", channel, "city", c.place.city, "coupon", coupon)
+	})
+}
+
+// pay buys the items, which may come back later. fields are more names and values of the purchase, in turn.
+func (s *Shop) pay(c *shopper, cart string, items []item, now time.Time, fields ...any) {
 	amount, pieces := 0, 0
 	for _, one := range items {
 		amount += one.price * one.quantity
 		pieces += one.quantity
 	}
-	coupon := ""
-	if s.chance(c.persona.coupon) {
-		coupon = pick(s, coupons)
-		amount = amount * 9 / 10 / 500 * 500
+	c.orders++
+	fields = append([]any{
+		"amount", amount, "currency", "IDR", "order_id", fmt.Sprintf("%s-o%d", c.id, c.orders), "cart_id", cart,
+		"category", items[0].category.name, "product_id", items[0].product, "items", pieces,
+	}, fields...)
+	s.emit(now, "purchases", "purchase", c, fields...)
+	s.promote(c, amount, now)
+	if s.chance(c.persona.refund) {
+		s.at(now.Add(s.span(6*time.Hour, 5*24*time.Hour)), func(now time.Time) {
+			s.emit(now, "purchases", "refund", c, fields...)
+		})
 	}
-	t = t.Add(s.span(20*time.Second, 3*time.Minute))
-	s.at(t, func(now time.Time) {
-		c.orders++
-		order := fmt.Sprintf("%s-o%d", c.id, c.orders)
-		fields := []any{
-			"amount", amount, "currency", "IDR", "order_id", order, "cart_id", cart, "category", items[0].category.name,
-			"product_id", items[0].product, "items", pieces, "channel", channel, "city", c.place.city, "coupon", coupon,
-		}
-		s.emit(now, "purchases", "purchase", c, fields...)
-		s.promote(c, amount, now)
-		if s.chance(c.persona.refund) {
-			s.at(now.Add(s.span(6*time.Hour, 5*24*time.Hour)), func(now time.Time) {
-				s.emit(now, "purchases", "refund", c, fields...)
-			})
-		}
-	})
 }
 
 // promote counts what was spent and raises the loyalty tier.
@@ -293,14 +337,17 @@ func (s *Shop) campaign(now time.Time) {
 	for _, c := range s.customers {
 		if s.chance(0.1) {
 			s.at(now.Add(s.span(0, 30*time.Minute)), func(now time.Time) {
-				s.message(c, name, now, func(now time.Time) { s.visit(c, now) })
+				s.message(c, name, now, func(now time.Time) bool {
+					s.visit(c, now)
+					return false
+				})
 			})
 		}
 	}
 }
 
-// message sends to a customer, who may open it, click, or never want another one. A click brings them to the shop.
-func (s *Shop) message(c *shopper, name string, now time.Time, clicked func(now time.Time)) {
+// message sends to a customer, who may open it, click, or never want another one. clicked tells whether a click leads to a purchase.
+func (s *Shop) message(c *shopper, name string, now time.Time, clicked func(now time.Time) bool) {
 	if c.silent {
 		return
 	}
@@ -326,7 +373,11 @@ func (s *Shop) message(c *shopper, name string, now time.Time, clicked func(now 
 	tell(opened, "opened", nil)
 	switch draw := s.random.Float64(); {
 	case draw < 0.35:
-		tell(opened.Add(s.span(3*time.Second, time.Minute)), "clicked", clicked)
+		tell(opened.Add(s.span(3*time.Second, time.Minute)), "clicked", func(now time.Time) {
+			if clicked(now) {
+				tell(now.Add(s.span(8*time.Minute, 12*time.Minute)), "converted", nil)
+			}
+		})
 	case draw < 0.38:
 		c.silent = true
 		tell(opened.Add(s.span(3*time.Second, time.Minute)), "unsubscribed", nil)
