@@ -86,14 +86,14 @@ var (
 func (c *exprChecker) explainCheck(p *parsed, found []*common.Error) Errors {
 	x := &explainer{c, p}
 	var errs Errors
-	unexpanded := map[int64]bool{} // nodes within a macro that was not expanded: what they say of its variables is no mistake
+	follows := map[int64]bool{}
 	for _, one := range found {
-		if node := findNode(p.tree.Expr(), one.ExprID); node != nil && undeclared.MatchString(one.Message) && isUnexpanded(node) {
-			ast.PreOrderVisit(node, ast.NewExprVisitor(func(e ast.Expr) { unexpanded[e.ID()] = e != node }))
+		if node := findNode(p.tree.Expr(), one.ExprID); node != nil && undeclared.MatchString(one.Message) && node.Kind() == ast.CallKind {
+			followUps(node, follows)
 		}
 	}
 	for _, one := range found {
-		if unexpanded[one.ExprID] {
+		if follows[one.ExprID] {
 			continue
 		}
 		node := findNode(p.tree.Expr(), one.ExprID)
@@ -105,6 +105,23 @@ func (c *exprChecker) explainCheck(p *parsed, found []*common.Error) Errors {
 		errs = append(errs, x.error(x.checkFault(node, one.Message)))
 	}
 	return errs
+}
+
+// followUps notes the nodes within a call of no known function, whose mistakes follow from that: the variable that its first argument
+// names, and everything where a macro lacks one.
+func followUps(call ast.Expr, follows map[int64]bool) {
+	args := call.AsCall().Args()
+	if !call.AsCall().IsMemberFunction() || len(args) == 0 {
+		return
+	}
+	unexpanded := slices.Contains(methods, call.AsCall().FunctionName())
+	for _, arg := range args {
+		ast.PreOrderVisit(arg, ast.NewExprVisitor(func(e ast.Expr) {
+			if unexpanded || args[0].Kind() == ast.IdentKind && e.Kind() == ast.IdentKind && e.AsIdent() == args[0].AsIdent() {
+				follows[e.ID()] = true
+			}
+		}))
+	}
 }
 
 func (x *explainer) checkFault(node ast.Expr, message string) fault {

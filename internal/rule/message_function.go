@@ -76,11 +76,6 @@ var otherNames = map[string]string{
 // methods take a receiver and one variable or more; a wrong number of arguments leaves them unexpanded.
 var methods = []string{"filter", "exists", "exists_one", "all", "map"}
 
-// isUnexpanded tells whether a call is a macro's that was left as it is, because it has too many arguments or too few.
-func isUnexpanded(e ast.Expr) bool {
-	return e.Kind() == ast.CallKind && e.AsCall().IsMemberFunction() && slices.Contains(methods, e.AsCall().FunctionName())
-}
-
 // listFunctions are what can be called on a list of events.
 func listFunctions() []string {
 	return []string{"last", "before", "between", "after", "followed_by", "not_followed_by", "not_yet_followed_by", "filter", "exists",

@@ -72,9 +72,8 @@ func newProvider(base types.Provider, schema *event.Schema) *provider {
 		}
 		p.objects[objectPrefix+t.Name] = fields
 	}
-	any := map[string]*types.Type{}
-	addEventFields(any)
-	p.objects[eventsType] = any
+	p.objects[eventsType] = map[string]*types.Type{}
+	addEventFields(p.objects[eventsType])
 	if p.objects[profileType] == nil {
 		p.objects[profileType] = map[string]*types.Type{}
 	}
