@@ -1,0 +1,322 @@
+package kafka
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/ruas/ruas/internal/pipeline"
+)
+
+// partition is a session on one partition number. It implements pipeline.Partition.
+type partition struct {
+	k        *Kafka
+	layout   pipeline.Layout
+	number   int32
+	member   pipeline.Member
+	sources  map[string]int // by topic
+	producer *kgo.Client
+	consumer *kgo.Client // nil until Consume
+
+	// appendTime says that records of the state topic bear the broker's time.
+	appendTime atomic.Bool
+	last       produced
+}
+
+// produced is when the last transaction's records were on their way.
+type produced struct {
+	sent, acknowledged time.Time
+	offset             int64 // of the task record; 0: nothing was produced
+}
+
+// Open implements pipeline.Log. The transactional id is the partition's, not the worker's: the broker gives it a new producer epoch,
+// aborts what the last owner left open, and refuses that owner from then on.
+func (k *Kafka) Open(ctx context.Context, layout pipeline.Layout, number int32, member pipeline.Member) (pipeline.Partition, error) {
+	p := &partition{k: k, layout: layout, number: number, member: member, sources: make(map[string]int)}
+	for i, s := range layout.Topics.Sources {
+		p.sources[s.Topic] = i
+	}
+	var err error
+	p.producer, err = k.client(
+		kgo.TransactionalID(fmt.Sprintf("%s-%d", k.opt.Group, number)),
+		kgo.TransactionTimeout(k.opt.TransactionTimeout),
+		kgo.ProducerLinger(0), // a transaction is flushed as a whole
+		kgo.MaxBufferedRecords(1<<17),
+		kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.SnappyCompression(), kgo.NoCompression()),
+	)
+	if err != nil {
+		return nil, err
+	}
+	if _, _, err := p.producer.ProducerID(ctx); err != nil {
+		p.producer.Close()
+		return nil, k.explain(fmt.Sprintf("taking over partition %d (transactional id %s-%d)", number, k.opt.Group, number), err)
+	}
+	return p, nil
+}
+
+func (p *partition) Close() {
+	if p.consumer != nil {
+		p.consumer.Close()
+	}
+	p.producer.Close()
+}
+
+// Special timestamps of ListOffsets.
+const (
+	atEnd    = -1 // with isolation read_uncommitted: the high watermark
+	atStart  = -2
+	atNewest = -3 // the record with the greatest timestamp
+)
+
+// StateBounds implements pipeline.Partition.
+func (p *partition) StateBounds(ctx context.Context) (start, end int64, err error) {
+	state := []string{p.layout.Topics.State}
+	first, err := p.list(ctx, atStart, state)
+	if err != nil {
+		return 0, 0, err
+	}
+	last, err := p.list(ctx, atEnd, state)
+	if err != nil {
+		return 0, 0, err
+	}
+	return first[state[0]].Offset, last[state[0]].Offset, nil
+}
+
+// SourceStarts implements pipeline.Partition.
+func (p *partition) SourceStarts(ctx context.Context) ([]int64, error) {
+	return p.sourceOffsets(ctx, atStart)
+}
+
+// SourceEnds implements pipeline.Partition.
+func (p *partition) SourceEnds(ctx context.Context) ([]int64, error) {
+	return p.sourceOffsets(ctx, atEnd)
+}
+
+func (p *partition) sourceOffsets(ctx context.Context, at int64) ([]int64, error) {
+	offsets := make([]int64, len(p.layout.Topics.Sources))
+	var topics []string
+	for i, s := range p.layout.Topics.Sources {
+		offsets[i] = -1
+		if p.layout.Present(i) {
+			topics = append(topics, s.Topic)
+		}
+	}
+	found, err := p.list(ctx, at, topics)
+	if err != nil {
+		return nil, err
+	}
+	for topic, o := range found {
+		offsets[p.sources[topic]] = o.Offset
+	}
+	return offsets, nil
+}
+
+// list asks for an offset of this partition number in each topic.
+func (p *partition) list(ctx context.Context, at int64, topics []string) (map[string]kmsg.ListOffsetsResponseTopicPartition, error) {
+	req := kmsg.NewPtrListOffsetsRequest()
+	req.ReplicaID = -1
+	for _, t := range topics {
+		rt := kmsg.NewListOffsetsRequestTopic()
+		rt.Topic = t
+		rp := kmsg.NewListOffsetsRequestTopicPartition()
+		rp.Partition, rp.Timestamp = p.number, at
+		rt.Partitions = append(rt.Partitions, rp)
+		req.Topics = append(req.Topics, rt)
+	}
+	resp, err := req.RequestWith(ctx, p.producer)
+	if err != nil {
+		return nil, p.k.explain("reading offsets", err)
+	}
+	found := make(map[string]kmsg.ListOffsetsResponseTopicPartition, len(topics))
+	for _, rt := range resp.Topics {
+		for _, rp := range rt.Partitions {
+			if err := kerr.ErrorForCode(rp.ErrorCode); err != nil {
+				return nil, p.k.explain(fmt.Sprintf("reading offsets of %s, partition %d", rt.Topic, p.number), err)
+			}
+			found[rt.Topic] = rp
+		}
+	}
+	for _, t := range topics {
+		if _, ok := found[t]; !ok {
+			return nil, fmt.Errorf("reading offsets: the broker says nothing of %s, partition %d", t, p.number)
+		}
+	}
+	return found, nil
+}
+
+// Skew implements pipeline.Partition: the broker's time of the newest record must lie between its sending and its acknowledgement.
+func (p *partition) Skew(ctx context.Context) (time.Duration, bool, error) {
+	last := p.last
+	if !p.appendTime.Load() || last.offset == 0 {
+		return 0, false, nil
+	}
+	state := p.layout.Topics.State
+	newest, err := p.list(ctx, atNewest, []string{state})
+	if err != nil {
+		return 0, false, err
+	}
+	if newest[state].Offset < 0 {
+		return 0, false, nil
+	}
+	at := time.UnixMilli(newest[state].Timestamp)
+	switch {
+	case at.Before(last.sent.Add(-time.Millisecond)):
+		return at.Sub(last.sent), true, nil
+	case at.After(last.acknowledged):
+		return at.Sub(last.acknowledged), true, nil
+	}
+	return 0, true, nil
+}
+
+// Consume implements pipeline.Partition. Control records are kept, so that a position behind the last event can reach the high
+// watermark.
+func (p *partition) Consume(offsets []int64) error {
+	from := make(map[string]map[int32]kgo.Offset)
+	for i, s := range p.layout.Topics.Sources {
+		if p.layout.Present(i) {
+			from[s.Topic] = map[int32]kgo.Offset{p.number: kgo.NewOffset().At(offsets[i])}
+		}
+	}
+	var err error
+	p.consumer, err = p.reader(from,
+		// A source that was paused is asked for again only when the request on its way is answered.
+		kgo.FetchMaxWait(200*time.Millisecond),
+		kgo.FetchMaxBytes(16<<20),
+	)
+	return err
+}
+
+// reader makes a client that reads partitions from offsets; one that is out of range is an error, not a new start.
+func (p *partition) reader(from map[string]map[int32]kgo.Offset, more ...kgo.Opt) (*kgo.Client, error) {
+	return p.k.client(append([]kgo.Opt{
+		kgo.ConsumePartitions(from),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(),
+	}, more...)...)
+}
+
+// Poll implements pipeline.Partition.
+func (p *partition) Poll(ctx context.Context) ([]pipeline.Fetch, error) {
+	fetches := p.consumer.PollFetches(ctx)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if fetches.IsClientClosed() {
+		return nil, errors.New("reading sources: the client was closed")
+	}
+	var (
+		got  []pipeline.Fetch
+		fail error
+	)
+	fetches.EachPartition(func(fp kgo.FetchTopicPartition) {
+		if fp.Err != nil {
+			fail = p.gone(ctx, fp.Topic, fp.Err)
+			return
+		}
+		if len(fp.Records) == 0 {
+			return
+		}
+		f := pipeline.Fetch{Source: p.sources[fp.Topic], End: fp.HighWatermark, Records: make([]pipeline.Record, 0, len(fp.Records))}
+		for _, r := range fp.Records {
+			f.Next = r.Offset + 1
+			if r.Attrs.IsControl() {
+				continue
+			}
+			f.Records = append(f.Records, pipeline.Record{
+				Key: r.Key, Value: r.Value, Headers: headers(r.Headers), Offset: r.Offset, Timestamp: r.Timestamp,
+			})
+		}
+		got = append(got, f)
+	})
+	return got, fail
+}
+
+// gone says of an offset that is out of range what there is instead.
+func (p *partition) gone(ctx context.Context, topic string, err error) error {
+	if !errors.Is(err, kerr.OffsetOutOfRange) {
+		return p.k.explain("reading "+topic, err)
+	}
+	gone := &pipeline.OffsetsGone{Topic: topic, Partition: p.number, Offset: -1}
+	if first, err := p.list(ctx, atStart, []string{topic}); err == nil {
+		gone.First = first[topic].Offset
+	}
+	if last, err := p.list(ctx, atEnd, []string{topic}); err == nil {
+		gone.Last = last[topic].Offset
+	}
+	return gone
+}
+
+func headers(from []kgo.RecordHeader) []pipeline.Header {
+	if len(from) == 0 {
+		return nil
+	}
+	to := make([]pipeline.Header, len(from))
+	for i, h := range from {
+		to[i] = pipeline.Header{Key: h.Key, Value: h.Value}
+	}
+	return to
+}
+
+// Pause implements pipeline.Partition.
+func (p *partition) Pause(source int) {
+	p.consumer.PauseFetchPartitions(map[string][]int32{p.layout.Topics.Sources[source].Topic: {p.number}})
+}
+
+// Resume implements pipeline.Partition.
+func (p *partition) Resume(source int) {
+	p.consumer.ResumeFetchPartitions(map[string][]int32{p.layout.Topics.Sources[source].Topic: {p.number}})
+}
+
+// ReadState implements pipeline.Partition.
+func (p *partition) ReadState(ctx context.Context, from, to int64, each func(pipeline.StateRecord) error) error {
+	if from >= to {
+		return nil
+	}
+	state := p.layout.Topics.State
+	cl, err := p.reader(map[string]map[int32]kgo.Offset{state: {p.number: kgo.NewOffset().At(from)}},
+		kgo.FetchMaxPartitionBytes(8<<20))
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	for next := from; next < to; {
+		fetches := cl.PollFetches(ctx)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		for _, e := range fetches.Errors() {
+			return p.k.explain(fmt.Sprintf("reading %s, partition %d", state, p.number), e.Err)
+		}
+		for it := fetches.RecordIter(); !it.Done() && next < to; {
+			r := it.Next()
+			next = r.Offset + 1
+			if r.Attrs.TimestampType() == 1 {
+				p.appendTime.Store(true)
+			}
+			if r.Attrs.IsControl() || r.Offset >= to {
+				continue
+			}
+			if err := each(pipeline.StateRecord{Key: r.Key, Value: r.Value, Offset: r.Offset, Timestamp: r.Timestamp}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// topicID reads an id as the layout holds it.
+func topicID(s string) (id [16]byte) {
+	b, err := base64.StdEncoding.DecodeString(s)
+	if err == nil {
+		copy(id[:], b)
+	}
+	return id
+}

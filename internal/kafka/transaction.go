@@ -1,0 +1,166 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/ruas/ruas/internal/pipeline"
+)
+
+// Commit implements pipeline.Partition. Two things fence it: the producer epoch of the partition's transactional id, and the offsets,
+// which go with every transaction, changed or not: the group's coordinator refuses them to a member that is out (KIP-447).
+func (p *partition) Commit(ctx context.Context, tx *pipeline.Transaction) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.k.opt.CommitTimeout)
+	defer cancel()
+	if err := p.producer.BeginTransaction(); err != nil {
+		return 0, p.k.explain("beginning a transaction", err)
+	}
+	end, err := p.produce(ctx, tx)
+	if err != nil {
+		return 0, err
+	}
+	if err := p.commitOffsets(ctx, tx.Offsets); err != nil {
+		return 0, p.k.explain("committing offsets", err)
+	}
+	if err := p.producer.EndTransaction(ctx, kgo.TryCommit); err != nil {
+		return 0, p.k.explain("committing a transaction", err)
+	}
+	return end, nil
+}
+
+// produce sends all records and waits until they are on the broker. It returns the offset after the last state record.
+func (p *partition) produce(ctx context.Context, tx *pipeline.Transaction) (int64, error) {
+	var (
+		mu   sync.Mutex
+		fail error
+		last int64
+	)
+	failed := func(topic string, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if fail == nil {
+			fail = p.k.explain("writing to "+topic, err)
+		}
+	}
+	records := make([]kgo.Record, len(tx.Changes)+len(tx.DeadLetters)+len(tx.State))
+	sent := time.Now()
+	send := func(topic string, partition int32, m *pipeline.Message) {
+		r := &records[0]
+		records = records[1:]
+		r.Topic, r.Partition, r.Key, r.Value = topic, partition, m.Key, m.Value
+		for _, h := range m.Headers {
+			r.Headers = append(r.Headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
+		}
+		p.producer.Produce(ctx, r, func(r *kgo.Record, err error) {
+			if err != nil {
+				failed(r.Topic, err)
+				return
+			}
+			if topic == p.layout.Topics.State {
+				mu.Lock()
+				last = max(last, r.Offset)
+				mu.Unlock()
+			}
+		})
+	}
+	for i := range tx.Changes {
+		send(p.layout.Topics.Changes, p.changesPartition(tx.Changes[i].Key), &tx.Changes[i])
+	}
+	for i := range tx.DeadLetters {
+		send(p.layout.Topics.DeadLetters, p.number%p.layout.DeadLetterPartitions, &tx.DeadLetters[i])
+	}
+	for i := range tx.State {
+		send(p.layout.Topics.State, p.number, &tx.State[i])
+	}
+	if err := p.producer.Flush(ctx); err != nil {
+		return 0, fmt.Errorf("waiting for the broker to take a transaction's records: %w", err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	p.last = produced{sent: sent, acknowledged: time.Now(), offset: last}
+	return last + 1, fail
+}
+
+// changesPartition keeps a customer's changes where a joiner of topics looks for them: in the customer's own partition number, or,
+// where the changes have another number of partitions, where Kafka's default partitioner puts the key.
+func (p *partition) changesPartition(key []byte) int32 {
+	if n := p.layout.ChangesPartitions; n != p.layout.Partitions {
+		return int32(murmur2(key, int(n)))
+	}
+	return p.number
+}
+
+var murmur2 = kgo.KafkaHasher(nil)
+
+// commitOffsets adds the offsets of the sources to the transaction, in the name of the member and its generation.
+func (p *partition) commitOffsets(ctx context.Context, offsets []int64) error {
+	id, epoch, err := p.producer.ProducerID(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the producer id: %w", err)
+	}
+	add := kmsg.NewPtrAddOffsetsToTxnRequest()
+	add.TransactionalID, add.ProducerID, add.ProducerEpoch, add.Group = p.transactionalID(), id, epoch, p.k.opt.Group
+	err = retry(ctx, func() error {
+		resp, err := add.RequestWith(ctx, p.producer)
+		if err != nil {
+			return err
+		}
+		return kerr.ErrorForCode(resp.ErrorCode)
+	})
+	if err != nil {
+		return fmt.Errorf("adding offsets to the transaction: %w", err)
+	}
+	commit := kmsg.NewPtrTxnOffsetCommitRequest()
+	commit.TransactionalID, commit.ProducerID, commit.ProducerEpoch, commit.Group = p.transactionalID(), id, epoch, p.k.opt.Group
+	commit.MemberID, commit.Generation = p.member.ID, p.member.Generation
+	for i, s := range p.layout.Topics.Sources {
+		if offsets[i] < 0 {
+			continue
+		}
+		rt := kmsg.NewTxnOffsetCommitRequestTopic()
+		rt.Topic, rt.TopicID = s.Topic, topicID(p.layout.SourceIDs[i])
+		rp := kmsg.NewTxnOffsetCommitRequestTopicPartition()
+		rp.Partition, rp.Offset = p.number, offsets[i]
+		rt.Partitions = append(rt.Partitions, rp)
+		commit.Topics = append(commit.Topics, rt)
+	}
+	return retry(ctx, func() error {
+		resp, err := commit.RequestWith(ctx, p.producer)
+		if err != nil {
+			return err
+		}
+		for _, rt := range resp.Topics {
+			for _, rp := range rt.Partitions {
+				if err := kerr.ErrorForCode(rp.ErrorCode); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+func (p *partition) transactionalID() string { return fmt.Sprintf("%s-%d", p.k.opt.Group, p.number) }
+
+// retry repeats what the broker was not ready for: coordinators that move or load, the last transaction's markers.
+func retry(ctx context.Context, try func() error) error {
+	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
+		err := try()
+		if err == nil || fenced(err) {
+			return err
+		}
+		if !errors.Is(err, kerr.ConcurrentTransactions) && !kerr.IsRetriable(err) {
+			return err
+		}
+		if !sleep(ctx, wait) {
+			return err
+		}
+	}
+}

@@ -1,0 +1,269 @@
+package pipeline
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/ruas/ruas/internal/engine"
+	"github.com/ruas/ruas/internal/event"
+)
+
+// planned is an input whose turn has come.
+type planned struct {
+	*input
+	ahead bool // it is later than the present
+}
+
+// batch is a piece of a task's work that is committed as one: first what is planned, then what came of it.
+type batch struct {
+	number uint64
+	inputs []planned
+	due    []Deadline
+	// until ends the batch: every deadline before it fires. bound is where the clock then goes.
+	until moment
+	bound int64
+	// idle says that there was no more to take.
+	idle bool
+	// extend says that the deadlines in memory do not reach further.
+	extend bool
+	// whole says that all that was planned was done.
+	whole bool
+
+	taken       []int // inputs by source
+	changes     []engine.Change
+	rejects     []rejected
+	touched     []*customer // their state changed
+	rescheduled []*customer // their deadline alone
+	bytes       int         // about what will be written
+}
+
+// moment orders deadlines.
+type moment struct {
+	at int64
+	id string
+}
+
+func (m moment) before(o moment) bool { return m.at < o.at || m.at == o.at && m.id < o.id }
+
+// rejected is an input on its way to the dead letters.
+type rejected struct {
+	*input
+	reject *event.Reject
+}
+
+// aheadMost is how far ahead of the present an event may be.
+const aheadMost = int64(5 * time.Minute / time.Millisecond)
+
+// plan chooses, in the order of contract section 4, what the next batch takes.
+func (s *session) plan(present int64, now time.Time) *batch {
+	s.batches++
+	b := &batch{number: s.batches, bound: s.clock, until: moment{at: math.MinInt64}, taken: make([]int, len(s.merge.lanes))}
+	for len(b.inputs)+len(b.due) < s.opt.BatchRecords {
+		var next planned
+		if len(s.carry) > 0 {
+			next, s.carry = s.carry[0], s.carry[1:]
+		} else {
+			v := s.merge.decide(present, now)
+			switch v.verb {
+			case wait:
+				return s.planned(b)
+			case idle, ended:
+				b.idle = v.verb == ended || s.planTo(b, v.bound)
+				return s.planned(b)
+			case take, ahead:
+				next = planned{input: s.merge.lanes[v.lane].pop(), ahead: v.verb == ahead}
+			}
+		}
+		if next.reject == nil && next.ahead && next.event.Time > present+aheadMost {
+			next.reject = &event.Reject{Reason: event.ReasonAhead}
+		}
+		if next.reject == nil && !next.ahead && !s.planTo(b, next.event.Time) {
+			s.carry = append([]planned{next}, s.carry...)
+			break
+		}
+		b.inputs = append(b.inputs, next)
+	}
+	return s.planned(b)
+}
+
+// planTo plans to move the clock to a moment, with every deadline before it. false: the batch ends earlier.
+func (s *session) planTo(b *batch, to int64) bool {
+	reach := to
+	if to-1 > s.timers.horizon {
+		reach, b.extend = s.timers.horizon+1, true
+	}
+	for {
+		id, at, ok := s.timers.heap.Peek()
+		if !ok || at >= reach {
+			break
+		}
+		if len(b.inputs)+len(b.due) >= s.opt.BatchRecords {
+			last := b.due[len(b.due)-1]
+			b.until = moment{last.At, last.Customer + "\x00"}
+			return false
+		}
+		s.timers.heap.Remove(id)
+		b.due = append(b.due, Deadline{id, at})
+	}
+	b.bound = max(b.bound, reach)
+	b.until = moment{at: b.bound}
+	return reach == to
+}
+
+// planned gives the deadlines back that planning took: a step may move them.
+func (s *session) planned(b *batch) *batch {
+	for _, d := range b.due {
+		s.timers.heap.Set(d.Customer, d.At)
+	}
+	return b
+}
+
+// customersOf gives those that the batch needs.
+func (b *batch) customersOf() map[string]struct{} {
+	ids := make(map[string]struct{}, len(b.inputs)+len(b.due))
+	for _, in := range b.inputs {
+		if in.reject == nil {
+			ids[in.event.Customer] = struct{}{}
+		}
+	}
+	for _, d := range b.due {
+		ids[d.Customer] = struct{}{}
+	}
+	return ids
+}
+
+// full tells whether the batch is to be cut.
+func (s *session) full(b *batch) bool { return b.bytes >= s.opt.BatchBytes }
+
+// step applies the batch. What does not fit is left for the next one. It does no IO.
+func (s *session) step(b *batch) error {
+	for i, in := range b.inputs {
+		if in.reject == nil && !in.ahead {
+			whole, err := s.fire(b, moment{at: in.event.Time})
+			if err != nil {
+				return err
+			}
+			if !whole {
+				s.cut(b, i)
+				return nil
+			}
+		}
+		if s.full(b) {
+			s.cut(b, i)
+			return nil
+		}
+		b.taken[in.source]++
+		switch {
+		case in.reject != nil:
+			b.rejects = append(b.rejects, rejected{in.input, in.reject})
+			b.bytes += len(in.record.Value)
+		case in.ahead:
+			c := s.customers.get(in.event.Customer)
+			c.state.SetAside(engine.Aside{Time: in.event.Time, Source: s.opt.Sources[in.source].Name, Record: in.record.Value})
+			s.touch(b, c)
+		default:
+			s.clock = max(s.clock, in.event.Time)
+			s.apply(b, s.customers.get(in.event.Customer), &in.event)
+		}
+	}
+	whole, err := s.fire(b, b.until)
+	if err != nil {
+		return err
+	}
+	if b.whole = whole; whole {
+		s.clock = max(s.clock, b.bound)
+	}
+	return nil
+}
+
+// cut ends the batch before input i.
+func (s *session) cut(b *batch, i int) {
+	s.carry = append(append([]planned(nil), b.inputs[i:]...), s.carry...)
+	b.inputs = b.inputs[:i]
+}
+
+// apply hands an event to the engine at the clock.
+func (s *session) apply(b *batch, c *customer, ev *event.Event) {
+	before := len(b.changes)
+	b.changes = s.opt.Engine.Apply(c.state, ev, s.clock, b.changes)
+	b.bytes += (len(b.changes) - before) * changeBytes
+	s.touch(b, c)
+}
+
+// changeBytes is about what a change takes on the wire.
+const changeBytes = 320
+
+// touch notes that a customer's state changed, and when it is due next.
+func (s *session) touch(b *batch, c *customer) {
+	if c.batch != b.number {
+		c.batch = b.number
+		b.touched = append(b.touched, c)
+		b.bytes += c.size + 64
+	}
+	if s.timers.set(c.id, c.due()) {
+		c.fired = true
+	}
+}
+
+// fire moves the clock through every deadline before a moment, in order. false: the batch is full before it is there.
+func (s *session) fire(b *batch, until moment) (bool, error) {
+	for {
+		id, at, ok := s.timers.heap.Peek()
+		if !ok || !(moment{at, id}).before(until) {
+			return true, nil
+		}
+		if s.full(b) {
+			return false, nil
+		}
+		c := s.customers.get(id)
+		if c == nil {
+			return false, fmt.Errorf("customer %q is due at %d and was not loaded", id, at)
+		}
+		s.timers.heap.Remove(id)
+		s.clock = max(s.clock, at)
+		c.fired = true
+		if c.due() > at { // the deadline was sooner than need be
+			s.timers.set(id, c.due())
+			b.rescheduled = append(b.rescheduled, c)
+			continue
+		}
+		s.takeAside(b, c, at)
+		if c.state.Deadline() <= at {
+			before := len(b.changes)
+			b.changes = s.opt.Engine.Fire(c.state, at, b.changes)
+			b.bytes += (len(b.changes) - before) * changeBytes
+		}
+		s.touch(b, c)
+		if c.due() <= at {
+			return false, fmt.Errorf("customer %q is due at %d again after it was decided", id, at)
+		}
+	}
+}
+
+// takeAside applies the events of a customer whose time has come.
+func (s *session) takeAside(b *batch, c *customer, at int64) {
+	for {
+		aside, ok := c.state.Aside()
+		if !ok || aside.Time > at {
+			return
+		}
+		c.state.TakeAside()
+		in := &input{record: Record{Key: []byte(c.id), Value: aside.Record, Offset: -1}}
+		for i := range s.opt.Sources {
+			if s.opt.Sources[i].Name == aside.Source {
+				in.source = i
+			}
+		}
+		if in.reject = s.judgeAside(in); in.reject != nil {
+			b.rejects = append(b.rejects, rejected{in, in.reject})
+			continue
+		}
+		s.apply(b, c, &in.event)
+	}
+}
+
+// effects tells whether there is anything to commit.
+func (b *batch) effects() bool {
+	return len(b.inputs)+len(b.touched)+len(b.rescheduled)+len(b.rejects) > 0
+}

@@ -1,0 +1,193 @@
+package pipeline
+
+import (
+	"context"
+	"strconv"
+	"time"
+)
+
+// recordMost is the size that no record exceeds, in bytes.
+const recordMost = 900_000
+
+// commit publishes a batch in one Kafka transaction, then hands it to the view. After an error nothing that was stepped since the last
+// commit is of use.
+func (s *session) commit(ctx context.Context, b *batch) error {
+	record := s.progress()
+	tx := &Transaction{Offsets: make([]int64, len(s.merge.lanes))}
+	for i := range tx.Offsets {
+		tx.Offsets[i] = s.offset(i)
+	}
+	if !record.Silent {
+		tx.Changes = s.changeMessages(b)
+	}
+	tx.DeadLetters = s.deadLetters(b)
+	update := s.stateMessages(b, tx)
+	task := record.encode()
+	tx.State = append(tx.State, Message{Key: []byte(taskKey), Value: task})
+	start := time.Now()
+	end, err := s.part.Commit(ctx, tx)
+	if err != nil {
+		return err
+	}
+	s.committed = time.Now()
+	s.report(b, tx, time.Since(start))
+	s.record = record
+	update.From = s.fence
+	s.fence.Applied = end
+	update.To = s.meta(task)
+	select {
+	case s.writer.queue <- numbered{b.number, update}:
+		s.queued = b.number
+	case err := <-s.writer.failed:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	for i, n := range b.taken {
+		if n > 0 {
+			s.feed.took(i, n)
+		}
+	}
+	s.customers.trim(s.writer.written.Load())
+	return nil
+}
+
+// progress is the task's record as the batch leaves it.
+func (s *session) progress() TaskRecord {
+	r := s.record
+	r.Clock = s.clock
+	r.Sources = make([]SourceProgress, 0, len(s.merge.lanes))
+	for i := range s.merge.lanes {
+		if l := &s.merge.lanes[i]; !l.absent {
+			r.Sources = append(r.Sources, SourceProgress{
+				Topic: s.layout.Topics.Sources[i].Topic, ID: s.layout.SourceIDs[i], Next: s.offset(i), Holds: l.holds,
+			})
+		}
+	}
+	return r
+}
+
+// offset is the offset of the next event of source i to apply.
+func (s *session) offset(i int) int64 {
+	for _, in := range s.carry {
+		if in.source == i {
+			return in.record.Offset
+		}
+	}
+	return s.merge.offset(i)
+}
+
+func (s *session) changeMessages(b *batch) []Message {
+	messages := make([]Message, len(b.changes))
+	headers := make([]Header, 2*len(b.changes))
+	for i := range b.changes {
+		ch := &b.changes[i]
+		h := headers[2*i : 2*i+2 : 2*i+2]
+		h[0] = Header{Key: "segment", Value: s.segments[ch.Segment]}
+		h[1] = Header{Key: "change", Value: wordLeave}
+		if ch.Join {
+			h[1].Value = wordJoin
+		}
+		messages[i] = Message{Key: []byte(ch.Customer), Value: s.opt.Engine.AppendJSON(nil, ch), Headers: h}
+	}
+	return messages
+}
+
+var wordJoin, wordLeave = []byte("join"), []byte("leave")
+
+// Headers of dead letters, beside the record's own.
+const (
+	HeaderReason    = "reason"
+	HeaderDetail    = "detail"
+	HeaderTopic     = "topic"
+	HeaderPartition = "partition"
+	HeaderOffset    = "offset"
+	// HeaderCut bears the size that the value had, where it was cut.
+	HeaderCut = "cut"
+)
+
+func (s *session) deadLetters(b *batch) []Message {
+	messages := make([]Message, len(b.rejects))
+	for i, r := range b.rejects {
+		m := Message{Key: r.record.Key, Value: r.record.Value}
+		size := len(m.Key)
+		for _, h := range r.record.Headers {
+			size += len(h.Key) + len(h.Value)
+		}
+		if size <= recordMost/2 {
+			m.Headers = append(m.Headers, r.record.Headers...)
+		} else {
+			size, m.Key = 0, m.Key[:min(len(m.Key), recordMost/2)]
+			size += len(m.Key)
+		}
+		m.Headers = append(m.Headers,
+			Header{HeaderReason, []byte(r.reject.Reason)},
+			Header{HeaderTopic, []byte(s.layout.Topics.Sources[r.source].Topic)},
+			Header{HeaderPartition, strconv.AppendInt(nil, int64(s.number), 10)},
+			Header{HeaderOffset, strconv.AppendInt(nil, r.record.Offset, 10)})
+		if r.reject.Detail != "" {
+			m.Headers = append(m.Headers, Header{HeaderDetail, []byte(r.reject.Detail[:min(len(r.reject.Detail), 1000)])})
+		}
+		if most := recordMost - size - 2000; len(m.Value) > most {
+			m.Headers = append(m.Headers, Header{HeaderCut, strconv.AppendInt(nil, int64(len(m.Value)), 10)})
+			m.Value = m.Value[:most]
+		}
+		messages[i] = m
+	}
+	return messages
+}
+
+// stateMessages encodes the customers that changed into the transaction, and into the update of the view.
+func (s *session) stateMessages(b *batch, tx *Transaction) *Update {
+	u := &Update{States: make([]StateRecord, 0, len(b.touched))}
+	for _, c := range b.touched {
+		var value []byte
+		if !c.state.Empty() {
+			value = s.opt.Engine.Encode(c.state, joinState(c.generation, make([]byte, 0, c.size+64)))
+		}
+		s.stateBytes += int64(len(value))
+		if value == nil && c.size == 0 {
+			continue // there was nothing, and there is nothing
+		}
+		c.size = len(value)
+		tx.State = append(tx.State, Message{Key: append([]byte{customerKey}, c.id...), Value: value})
+		u.States = append(u.States, StateRecord{Key: []byte(c.id), Value: value})
+		s.deadline(u, c)
+	}
+	for _, c := range b.rescheduled {
+		s.deadline(u, c)
+	}
+	in := make(map[Membership]bool)
+	for i := range b.changes {
+		ch := &b.changes[i]
+		in[Membership{ch.Customer, string(s.segments[ch.Segment])}] = ch.Join
+	}
+	for m, joined := range in {
+		if joined {
+			u.Joined = append(u.Joined, m)
+			continue
+		}
+		u.Left = append(u.Left, m)
+	}
+	return u
+}
+
+// deadline writes a customer's deadline where the view would else wake it too late, or for nothing.
+func (s *session) deadline(u *Update, c *customer) {
+	at := c.due()
+	switch {
+	case c.fired:
+		u.Exact = append(u.Exact, Deadline{c.id, at})
+		c.fired, c.viewed = false, at
+	case at < c.viewed:
+		u.Sooner = append(u.Sooner, Deadline{c.id, at})
+		c.viewed = at
+	}
+}
+
+// meta describes the shard as the task's record leaves it.
+func (s *session) meta(task []byte) ShardMeta {
+	return ShardMeta{
+		Fence: s.fence, StateID: s.layout.StateID, Rules: s.opt.Engine.RulesHash(), Written: time.Now().UnixMilli(), Task: task,
+	}
+}

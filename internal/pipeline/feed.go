@@ -1,0 +1,141 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/ruas/ruas/internal/event"
+)
+
+// arrival is what one poll gave of one source, decoded.
+type arrival struct {
+	source    int
+	inputs    []*input
+	next, end int64
+}
+
+// ends is the broker's answer to where the sources end.
+type ends struct {
+	asked time.Time
+	ends  []int64
+}
+
+// feed reads the sources of one partition number ahead of the task and decodes what comes.
+type feed struct {
+	part     Partition
+	decoders []Decoder
+	check    func(key []byte) bool // whether the key belongs to this partition number; nil: not checked
+	// bound is how many records of a source are read ahead before it is paused; unread counts them.
+	bound  int
+	unread []atomic.Int64
+	paused []atomic.Bool
+
+	arrived chan arrival
+	ended   chan ends
+	ask     chan struct{} // asks for ends at once
+	failed  chan error
+}
+
+func newFeed(part Partition, decoders []Decoder, check func(key []byte) bool, bound int) *feed {
+	return &feed{
+		part: part, decoders: decoders, check: check, bound: bound,
+		unread: make([]atomic.Int64, len(decoders)), paused: make([]atomic.Bool, len(decoders)),
+		arrived: make(chan arrival, 16), ended: make(chan ends, 1), ask: make(chan struct{}, 1), failed: make(chan error, 1),
+	}
+}
+
+// read polls until ctx is done or a fault.
+func (f *feed) read(ctx context.Context) {
+	for {
+		fetches, err := f.part.Poll(ctx)
+		for _, got := range fetches {
+			a := arrival{source: got.Source, next: got.Next, end: got.End, inputs: f.decode(got)}
+			if f.unread[a.source].Add(int64(len(a.inputs))) > int64(f.bound) && !f.paused[a.source].Swap(true) {
+				f.part.Pause(a.source)
+			}
+			select {
+			case f.arrived <- a:
+			case <-ctx.Done():
+				return
+			}
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			f.failed <- err
+			return
+		}
+	}
+}
+
+// took says that the task has applied so many records of a source.
+func (f *feed) took(source, n int) {
+	if f.unread[source].Add(-int64(n)) <= int64(f.bound)/2 && f.paused[source].Swap(false) {
+		f.part.Resume(source)
+	}
+}
+
+func (f *feed) decode(got Fetch) []*input {
+	slab := make([]input, len(got.Records))
+	inputs := make([]*input, len(got.Records))
+	for i := range got.Records {
+		in := &slab[i]
+		in.source, in.record = got.Source, got.Records[i]
+		in.reject = f.judge(in)
+		inputs[i] = in
+	}
+	return inputs
+}
+
+// judge decodes the input's record.
+func (f *feed) judge(in *input) *event.Reject {
+	if err := f.decoders[in.source].Decode(in.record.Value, &in.event); err != nil {
+		if reject := new(event.Reject); errors.As(err, &reject) {
+			return reject
+		}
+		return &event.Reject{Reason: event.ReasonJSON, Detail: err.Error()}
+	}
+	switch {
+	case string(in.record.Key) != in.event.Customer:
+		return &event.Reject{Reason: event.ReasonKey}
+	case f.check != nil && !f.check(in.record.Key):
+		return &event.Reject{Reason: event.ReasonPartition}
+	}
+	return nil
+}
+
+// How often the broker is asked where the sources end: often enough that an answer is never too old, and no more often than that
+// when the task asks for it.
+const (
+	askEvery = 300 * time.Millisecond
+	askLeast = 10 * time.Millisecond
+)
+
+// watchEnds asks where the sources end, regularly and when the task needs it. Where the broker does not answer, nothing is sent.
+func (f *feed) watchEnds(ctx context.Context) {
+	for {
+		asked := time.Now()
+		answer, cancel := context.WithTimeout(ctx, answerAge)
+		got, err := f.part.SourceEnds(answer)
+		cancel()
+		if err == nil {
+			select {
+			case <-f.ended: // the task has not looked at the last one
+			default:
+			}
+			f.ended <- ends{asked: asked, ends: got}
+		}
+		if !sleep(ctx, askLeast) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.ask:
+		case <-time.After(askEvery):
+		}
+	}
+}

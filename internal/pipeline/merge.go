@@ -1,0 +1,150 @@
+package pipeline
+
+import (
+	"math"
+	"time"
+
+	"github.com/ruas/ruas/internal/event"
+)
+
+// input is one record of a source, decoded.
+type input struct {
+	source int
+	record Record
+	event  event.Event
+	reject *event.Reject // not nil: the record is no good, and event is not filled
+}
+
+// lane is what the merge knows of one source.
+type lane struct {
+	queue []*input // what was read ahead, from head on
+	head  int
+	next  int64 // the position: the offset after the last record read, control records included
+	end   int64 // the greatest high watermark that was heard of
+	// asked is when the newest answer that told end was asked for; zero: never.
+	asked time.Time
+	// holds says that the clock waits for this source. One that was added later does not hold it until it first reaches its end.
+	holds bool
+	// absent says that the topic does not exist.
+	absent bool
+}
+
+// answerAge is how old the broker's answer may be by which a source is at its end.
+const answerAge = time.Second
+
+func (l *lane) first() *input {
+	if l.head == len(l.queue) {
+		return nil
+	}
+	return l.queue[l.head]
+}
+
+func (l *lane) push(in []*input) {
+	if l.head == len(l.queue) {
+		l.queue, l.head = l.queue[:0], 0
+	}
+	l.queue = append(l.queue, in...)
+}
+
+func (l *lane) pop() *input {
+	in := l.queue[l.head]
+	l.queue[l.head] = nil
+	l.head++
+	return in
+}
+
+func (l *lane) waiting() int { return len(l.queue) - l.head }
+
+// atEnd tells whether everything is read, by an answer that is young enough.
+func (l *lane) atEnd(now time.Time) bool {
+	return l.next >= l.end && !l.asked.IsZero() && now.Sub(l.asked) < answerAge
+}
+
+// merge puts the sources of one partition number in order and says how far the clock may go: contract section 4. It reads no clock
+// itself.
+type merge struct {
+	lanes []lane
+	// records says that the present plays no part.
+	records bool
+	// delay is the greatest of the sources', in milliseconds.
+	delay int64
+	// stands says that the present is not to be trusted: the worker's clock is off.
+	stands bool
+}
+
+// verb is what comes next.
+type verb uint8
+
+const (
+	// wait: nothing can be said yet.
+	wait verb = iota
+	// take: the first input of the lane is next.
+	take
+	// ahead: the first input of the lane is later than the present.
+	ahead
+	// idle: there is nothing to take, and the clock may go to bound.
+	idle
+	// ended: all sources are at their ends, and the present plays no part.
+	ended
+)
+
+type verdict struct {
+	verb  verb
+	lane  int
+	bound int64
+}
+
+// decide says what comes next. present is in milliseconds since the epoch; now is by the clock that answers are timed with.
+func (m *merge) decide(present int64, now time.Time) verdict {
+	if m.stands {
+		return verdict{verb: wait}
+	}
+	best, open, unknown := -1, false, false
+	for i := range m.lanes {
+		l := &m.lanes[i]
+		if l.absent {
+			continue
+		}
+		in := l.first()
+		switch {
+		case in == nil && l.atEnd(now):
+			open, l.holds = true, true
+		case in == nil:
+			unknown = unknown || l.holds
+		case in.reject != nil:
+			return verdict{verb: take, lane: i} // it has no time, and nothing to wait for
+		case !m.records && in.event.Time > present:
+			return verdict{verb: ahead, lane: i}
+		case best < 0 || in.event.Time < m.lanes[best].first().event.Time:
+			best = i
+		}
+	}
+	if unknown {
+		return verdict{verb: wait}
+	}
+	limit := int64(math.MaxInt64)
+	if open && !m.records {
+		limit = present - m.delay
+	}
+	switch {
+	case best >= 0 && m.lanes[best].first().event.Time <= limit:
+		return verdict{verb: take, lane: best}
+	case !open:
+		return verdict{verb: wait} // only sources that do not hold the clock, and none of them has shown anything
+	case m.records:
+		return verdict{verb: ended}
+	}
+	return verdict{verb: idle, bound: limit}
+}
+
+// offset is the offset of the next event of lane i to apply, where everything that was taken is applied.
+func (m *merge) offset(i int) int64 {
+	l := &m.lanes[i]
+	if l.absent {
+		return -1
+	}
+	if in := l.first(); in != nil {
+		return in.record.Offset
+	}
+	return l.next
+}

@@ -1,0 +1,233 @@
+// Package pipeline turns records into published changes, exactly once. It owns the order of effects: what is read next and how far the
+// clock goes (merge.go), what is stepped together (batch.go), what is committed as one (commit.go), what follows a commit (writer.go),
+// and how a partition is taken over or taken up again (recover.go); session.go holds the loop that these make up. It declares the
+// interfaces of Kafka (log.go) and Redis (view.go) that it needs, and must not know their clients, nor what rules mean.
+//
+// To follow one event: feed.go, merge.go, batch.go, commit.go.
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/ruas/ruas/internal/engine"
+	"github.com/ruas/ruas/internal/event"
+)
+
+// TombstonesKept is for how long the removal of a customer stays on record in the state topic.
+const TombstonesKept = 30 * 24 * time.Hour
+
+// Never is a moment that does not come.
+const Never = math.MaxInt64
+
+// Decoder decodes one source's records.
+type Decoder interface {
+	Decode(record []byte, ev *event.Event) error
+}
+
+// Source is one topic of events.
+type Source struct {
+	Name, Topic string
+	// Delay is how late its records may come to be read.
+	Delay    time.Duration
+	Optional bool
+	// NewDecoder makes a decoder for one goroutine.
+	NewDecoder func() (Decoder, error)
+}
+
+// Options is what a pipeline is made of. The zero value of a number or a duration is its default.
+type Options struct {
+	Log    Log
+	View   View
+	Engine *engine.Engine
+	// Sources in the order that counts between events of one time. Their topics are all different.
+	Sources                     []Source
+	Changes, State, DeadLetters string // topics
+
+	// Records says that the present plays no part in the clock.
+	Records bool
+	// Now is the present; nil: the worker's clock. Where it is given, the worker's clock is not compared with the broker's.
+	Now func() time.Time
+	// MaxClockSkew (5 s) is by how much the worker's clock may be off the broker's; negative: it is not compared.
+	MaxClockSkew time.Duration
+	// Silent publishes nothing of a first start but one join a member, when the clock first reaches the present.
+	Silent bool
+	// ContinueOnLoss goes on where unread offsets are gone, instead of stopping the partition.
+	ContinueOnLoss bool
+	RulesVersion   int64
+	// Partition is how producers choose a key's partition among n; nil: it is not checked.
+	Partition func(key []byte, n int32) int32
+
+	BatchRecords   int // 5,000 inputs
+	BatchBytes     int // 4 MiB of output
+	ReadAhead      int // 10,000 records a source
+	CacheCustomers int // 50,000 a partition
+	// StopTimeout (20 s) is how long the batch in hand may take when partitions are given up.
+	StopTimeout time.Duration
+
+	Observer Observer    // nil: none
+	Logger   *zap.Logger // nil: none
+}
+
+// Pipeline is one worker.
+type Pipeline struct {
+	opt    Options
+	layout Layout
+	status *status
+
+	mu    sync.Mutex
+	tasks map[int32]*task
+}
+
+// New checks the options; it does not connect.
+func New(opt Options) (*Pipeline, error) {
+	if opt.Log == nil || opt.View == nil || opt.Engine == nil {
+		return nil, errors.New("pipeline: no log, no view or no engine")
+	}
+	if len(opt.Sources) == 0 {
+		return nil, errors.New("pipeline: no sources")
+	}
+	if opt.Silent && backfillerOf(opt.Engine) == nil {
+		return nil, &Refusal{Reason: "first_start: silent is not possible with this engine"}
+	}
+	for i, s := range opt.Sources {
+		for _, o := range opt.Sources[:i] {
+			if s.Topic == o.Topic {
+				return nil, &Refusal{Reason: fmt.Sprintf("the sources %s and %s have the same topic, %s", o.Name, s.Name, s.Topic)}
+			}
+		}
+	}
+	for _, d := range []struct {
+		of *int
+		is int
+	}{{&opt.BatchRecords, 5000}, {&opt.BatchBytes, 4 << 20}, {&opt.ReadAhead, 10_000}, {&opt.CacheCustomers, 50_000}} {
+		if *d.of <= 0 {
+			*d.of = d.is
+		}
+	}
+	if opt.MaxClockSkew == 0 {
+		opt.MaxClockSkew = 5 * time.Second
+	}
+	if opt.Records || opt.Now != nil {
+		opt.MaxClockSkew = -1
+	}
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	if opt.StopTimeout <= 0 {
+		opt.StopTimeout = 20 * time.Second
+	}
+	if opt.Observer == nil {
+		opt.Observer = nobody{}
+	}
+	if opt.Logger == nil {
+		opt.Logger = zap.NewNop()
+	}
+	return &Pipeline{opt: opt, status: newStatus(), tasks: make(map[int32]*task)}, nil
+}
+
+// Run makes a pipeline and runs it.
+func Run(ctx context.Context, opt Options) error {
+	p, err := New(opt)
+	if err != nil {
+		return err
+	}
+	return p.Run(ctx)
+}
+
+// Run works until ctx is done: then the batches in hand are finished, the group is left, and the error is nil. Other errors: a *Refusal
+// says what is wrong with the set-up, or what could not be reached.
+func (p *Pipeline) Run(ctx context.Context) error {
+	if err := p.opt.View.Prepare(ctx); err != nil {
+		return stopped(ctx, err)
+	}
+	topics := Topics{Changes: p.opt.Changes, State: p.opt.State, DeadLetters: p.opt.DeadLetters}
+	for _, s := range p.opt.Sources {
+		topics.Sources = append(topics.Sources, SourceTopic{Topic: s.Topic, Optional: s.Optional})
+	}
+	var err error
+	if p.layout, err = p.opt.Log.Prepare(ctx, topics); err != nil {
+		return stopped(ctx, err)
+	}
+	minutes, stop := context.WithCancel(ctx)
+	defer stop()
+	go p.status.everyMinute(minutes, p.opt.Logger)
+	defer p.Lost() // whatever ended the group, no task outlives it
+	return stopped(ctx, p.opt.Log.Join(ctx, p.layout, p))
+}
+
+// stopped drops the error that a wanted end brings about.
+func stopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// Ready tells whether the worker is in the group and all its partitions are at work; if not, why.
+func (p *Pipeline) Ready() (bool, string) { return p.status.ready() }
+
+// Layout is what there is on the broker; of use once Ready.
+func (p *Pipeline) Layout() Layout { return p.layout }
+
+// Assigned implements Claims.
+func (p *Pipeline) Assigned(member Member, numbers []int32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.opt.Logger.Info("partitions assigned", zap.Int32s("partitions", numbers), zap.Int32("generation", member.Generation))
+	p.status.joined(numbers)
+	for _, number := range numbers {
+		t := newTask(p, number, member)
+		p.tasks[number] = t
+		go t.run()
+	}
+}
+
+// Revoked implements Claims: every task finishes the batch in hand.
+func (p *Pipeline) Revoked() {
+	grace := time.AfterFunc(p.opt.StopTimeout, p.kill)
+	defer grace.Stop()
+	p.mu.Lock()
+	tasks := p.tasks
+	p.mu.Unlock()
+	for _, t := range tasks {
+		t.finish()
+	}
+	p.await(tasks)
+}
+
+// Lost implements Claims: what tasks have in hand would be refused.
+func (p *Pipeline) Lost() {
+	p.mu.Lock()
+	tasks := p.tasks
+	p.mu.Unlock()
+	p.kill()
+	p.await(tasks)
+}
+
+func (p *Pipeline) kill() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, t := range p.tasks {
+		t.kill()
+	}
+}
+
+func (p *Pipeline) await(tasks map[int32]*task) {
+	for _, t := range tasks {
+		<-t.done
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.tasks) > 0 {
+		p.opt.Logger.Info("partitions given up", zap.Int("count", len(p.tasks)))
+	}
+	p.tasks = make(map[int32]*task)
+	p.status.left()
+}

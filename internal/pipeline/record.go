@@ -1,0 +1,100 @@
+package pipeline
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+)
+
+// Keys of the state topic: a letter for the kind, then the customer's id.
+const (
+	customerKey = 'c'
+	taskKey     = "t"
+)
+
+// recordVersion is that of TaskRecord. A greater one is refused.
+const recordVersion = 1
+
+// TaskRecord is what a task commits about itself with every transaction, beside the customers' states.
+type TaskRecord struct {
+	Version int `json:"version"`
+	// Epoch is one more with each session on the partition number.
+	Epoch int64 `json:"epoch"`
+	// Clock is in milliseconds since the epoch; math.MinInt64: nothing moved it yet.
+	Clock   int64            `json:"clock"`
+	Sources []SourceProgress `json:"sources"`
+	// Rules is the hash of the rules by which customers are decided.
+	Rules        string `json:"rules"`
+	RulesVersion int64  `json:"rules_version"`
+	// Silent says that changes are not published: a first start that catches up.
+	Silent bool `json:"silent,omitempty"`
+	// Generation is that of the newest sweep. A customer's state bears the generation of the last sweep that it had.
+	Generation uint64 `json:"generation,omitempty"`
+	// Sweeps are those that some customers may not have had yet, oldest first.
+	Sweeps []Sweep `json:"sweeps,omitempty"`
+}
+
+// SourceProgress is how far a source is applied.
+type SourceProgress struct {
+	Topic string `json:"topic"`
+	ID    string `json:"id"` // the topic's
+	// Next is the offset of the next event to apply.
+	Next int64 `json:"next"`
+	// Holds says that the clock waits for the source: see lane.
+	Holds bool `json:"holds"`
+}
+
+// Sweep is a decision of all customers at one moment.
+type Sweep struct {
+	Generation uint64 `json:"generation"`
+	// Backfill says the first word about every member; else customers are decided by changed rules.
+	Backfill bool  `json:"backfill,omitempty"`
+	Clock    int64 `json:"clock"`
+}
+
+func (r *TaskRecord) encode() []byte {
+	b, err := json.Marshal(r)
+	if err != nil {
+		panic(err) // a struct of numbers and strings always encodes
+	}
+	return b
+}
+
+// ParseTaskRecord reads a task record.
+func ParseTaskRecord(b []byte) (TaskRecord, error) {
+	var r TaskRecord
+	if err := json.Unmarshal(b, &r); err != nil {
+		return r, fmt.Errorf("reading a task record: %w", err)
+	}
+	if r.Version > recordVersion {
+		return r, &Refusal{Reason: fmt.Sprintf("the state was written by a newer ruas (task record version %d, this one reads up to %d)", r.Version, recordVersion)}
+	}
+	return r, nil
+}
+
+// progress gives the entry of a topic; nil: the source is new.
+func (r *TaskRecord) progress(topic string) *SourceProgress {
+	for i := range r.Sources {
+		if r.Sources[i].Topic == topic {
+			return &r.Sources[i]
+		}
+	}
+	return nil
+}
+
+// firstRecord is that of a task that has no state.
+func firstRecord() TaskRecord { return TaskRecord{Version: recordVersion, Clock: math.MinInt64} }
+
+// joinState puts the generation before a customer's state, as both the state topic and the view hold it.
+func joinState(generation uint64, dst []byte) []byte { return binary.AppendUvarint(dst, generation) }
+
+// SplitState divides what the view holds of a customer into the generation of the last sweep and the state as the engine encoded it.
+func SplitState(value []byte) (generation uint64, state []byte, err error) {
+	generation, n := binary.Uvarint(value)
+	if n <= 0 {
+		return 0, nil, errors.New("a state is cut short")
+	}
+	return generation, value[n:], nil
+}

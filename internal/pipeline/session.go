@@ -1,0 +1,285 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/ruas/ruas/internal/event"
+)
+
+// session is a task at work, from one recovery to the next fault. Everything that it holds is dropped with it.
+type session struct {
+	*task
+	opt      *Options
+	layout   Layout
+	segments [][]byte // names
+	part     Partition
+	shard    Shard
+	decoders []Decoder // for events that were set aside
+
+	record TaskRecord // as committed
+	fence  Fence      // of the view, when it has all that is committed
+	clock  int64
+
+	merge     *merge
+	feed      *feed
+	carry     []planned // inputs whose turn came, and that did not fit
+	customers *customers
+	timers    *timers
+	writer    *writer
+
+	batches    uint64 // the number of the newest
+	queued     uint64 // that of the last one that the writer was given
+	committed  time.Time
+	compared   time.Time // when the worker's clock was last compared with the broker's
+	stateBytes int64     // encoded by the batch in hand
+
+	background     sync.WaitGroup
+	stopBackground context.CancelFunc
+}
+
+// Times of an idle task.
+const (
+	// tick is how often the clock follows the present: time alone moves customers no later than this after their moment.
+	tick = 20 * time.Millisecond
+	// checkpointEvery is how often an idle task commits its clock.
+	checkpointEvery = 30 * time.Second
+	// compareEvery is how often the worker's clock is compared with the broker's; compareSoon while it is off.
+	compareEvery = time.Minute
+	compareSoon  = 5 * time.Second
+)
+
+// work is the loop: what comes next is planned, loaded, stepped and committed, batch by batch. A batch is what has arrived, so that
+// batches are small when little comes and large when much does.
+func (s *session) work() error {
+	for s.stopping.Err() == nil {
+		if err := s.receive(); err != nil {
+			return err
+		}
+		b := s.plan(s.opt.Now().UnixMilli(), time.Now())
+		if err := s.load(b.customersOf()); err != nil {
+			return err
+		}
+		if err := s.step(b); err != nil {
+			return err
+		}
+		if b.effects() || s.checkpoint() {
+			if err := s.commit(s.context, b); err != nil {
+				return err
+			}
+		}
+		if err := s.follow(b); err != nil {
+			return err
+		}
+		if !b.effects() && !b.extend {
+			s.wait(b)
+		}
+	}
+	return s.flush()
+}
+
+// follow does what a batch made necessary.
+func (s *session) follow(b *batch) error {
+	if b.whole && b.extend {
+		if err := s.extendTimers(); err != nil {
+			return err
+		}
+	}
+	if b.whole && b.idle && s.record.Silent {
+		if err := s.backfill(); err != nil {
+			return err
+		}
+	}
+	s.opt.Observer.Clock(s.number, s.clock, s.timers.heap.Len())
+	return s.compareClocks()
+}
+
+// receive takes in what was read meanwhile.
+func (s *session) receive() error {
+	for {
+		select {
+		case a := <-s.feed.arrived:
+			s.arrive(a)
+		case e := <-s.feed.ended:
+			s.hear(e)
+		case err := <-s.feed.failed:
+			return err
+		case err := <-s.writer.failed:
+			return err
+		default:
+			return nil
+		}
+	}
+}
+
+// wait waits for something to do: a record, an answer, or time.
+func (s *session) wait(b *batch) {
+	if !b.idle && !s.merge.stands {
+		select {
+		case s.feed.ask <- struct{}{}: // some source may be at its end
+		default:
+		}
+	}
+	pause := time.NewTimer(tick)
+	defer pause.Stop()
+	select {
+	case <-s.stopping.Done():
+	case <-pause.C:
+	case a := <-s.feed.arrived:
+		s.arrive(a)
+	case e := <-s.feed.ended:
+		s.hear(e)
+	}
+}
+
+// arrive takes in what one poll gave.
+func (s *session) arrive(a arrival) {
+	l := &s.merge.lanes[a.source]
+	l.push(a.inputs)
+	l.next, l.end = a.next, max(l.end, a.end)
+}
+
+// hear takes in where the sources end.
+func (s *session) hear(e ends) {
+	for i := range s.merge.lanes {
+		l := &s.merge.lanes[i]
+		if l.absent {
+			continue
+		}
+		l.end, l.asked = max(l.end, e.ends[i]), e.asked
+		s.opt.Observer.Lag(s.number, s.opt.Sources[i].Name, max(0, l.end-s.offset(i)))
+	}
+}
+
+// load brings customers into memory, those that are not there in one round trip.
+func (s *session) load(ids map[string]struct{}) error {
+	var missing []string
+	for id := range ids {
+		if s.customers.get(id) == nil {
+			missing = append(missing, id)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	var states [][]byte
+	err := persist(s.stopping, s.tell, "reading from Redis", func() (err error) {
+		least := Fence{Epoch: s.fence.Epoch, Applied: s.writer.applied.Load()}
+		states, err = s.shard.Load(s.stopping, least, missing)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for i, id := range missing {
+		if _, err := s.adopt(id, states[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// adopt decodes a customer as the view holds it.
+func (s *session) adopt(id string, value []byte) (*customer, error) {
+	c := &customer{id: id, generation: s.record.Generation, viewed: Never, size: len(value)}
+	if value == nil {
+		c.state = s.opt.Engine.NewCustomer(id)
+	} else {
+		generation, state, err := SplitState(value)
+		if err != nil {
+			return nil, err
+		}
+		c.generation = generation
+		if c.state, err = s.opt.Engine.Decode(id, state); err != nil {
+			return nil, err
+		}
+	}
+	s.customers.add(c)
+	return c, nil
+}
+
+// judgeAside decodes an event that was set aside.
+func (s *session) judgeAside(in *input) *event.Reject {
+	err := s.decoders[in.source].Decode(in.record.Value, &in.event)
+	if err == nil {
+		return nil
+	}
+	if reject := new(event.Reject); errors.As(err, &reject) {
+		return reject
+	}
+	return &event.Reject{Reason: event.ReasonJSON, Detail: err.Error()}
+}
+
+func (s *session) extendTimers() error {
+	if err := s.writer.flush(s.stopping, s.queued); err != nil {
+		return err
+	}
+	return persist(s.stopping, s.tell, "reading deadlines from Redis", func() error {
+		return s.timers.extend(s.stopping, s.shard, s.fence.Epoch, s.timers.horizon)
+	})
+}
+
+// checkpoint tells whether an idle task is to commit its clock.
+func (s *session) checkpoint() bool {
+	return !s.opt.Records && s.clock > s.record.Clock && time.Since(s.committed) > checkpointEvery
+}
+
+// compareClocks stops the clock while the worker's is too far off the broker's.
+func (s *session) compareClocks() error {
+	every := compareEvery
+	if s.merge.stands {
+		every = compareSoon
+	}
+	if s.opt.MaxClockSkew < 0 || time.Since(s.compared) < every {
+		return nil
+	}
+	if time.Since(s.committed) > time.Second { // the newest record is what is compared
+		if err := s.commit(s.context, s.nothing()); err != nil {
+			return err
+		}
+	}
+	s.compared = time.Now()
+	skew, ok, err := s.part.Skew(s.stopping)
+	if err != nil || !ok {
+		return nil //nolint:nilerr // the broker does not tell: there is nothing to compare
+	}
+	off := skew.Abs() > s.opt.MaxClockSkew
+	if off != s.merge.stands {
+		s.merge.stands = off
+		if off {
+			s.log.Error("this worker's clock is off the broker's, and time does not move", zap.Duration("broker_ahead_by", skew))
+			s.p.status.broken(s.number, errors.New("the worker's clock is off the broker's by "+skew.String()))
+		} else {
+			s.log.Info("this worker's clock agrees with the broker's again")
+			s.p.status.running(s.number)
+		}
+	}
+	return nil
+}
+
+// nothing is a batch without inputs.
+func (s *session) nothing() *batch {
+	s.batches++
+	return &batch{number: s.batches, bound: s.clock, taken: make([]int, len(s.merge.lanes))}
+}
+
+// flush lets the view catch up before the partition is given up: the next owner has less to replay.
+func (s *session) flush() error {
+	ctx, cancel := context.WithTimeout(s.context, 2*time.Second)
+	defer cancel()
+	err := s.writer.flush(ctx, s.queued)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil
+	}
+	return err
+}
+
+func (s *session) close() {
+	s.stopBackground()
+	s.part.Close()
+	s.background.Wait()
+}

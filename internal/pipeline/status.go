@@ -1,0 +1,97 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// status is what a worker says of itself.
+type status struct {
+	mu      sync.Mutex
+	member  bool
+	trouble map[int32]string // why a partition is not at work; "": it is
+
+	events, changes, deadLetters, commits atomic.Int64
+}
+
+func newStatus() *status { return &status{trouble: make(map[int32]string)} }
+
+func (s *status) joined(numbers []int32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.member = true
+	for _, n := range numbers {
+		s.trouble[n] = "is being taken over"
+	}
+}
+
+func (s *status) left() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.member = false
+	clear(s.trouble)
+}
+
+func (s *status) set(number int32, trouble string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trouble[number] = trouble
+}
+
+func (s *status) recovering(number int32)           { s.set(number, "is being taken over") }
+func (s *status) running(number int32)              { s.set(number, "") }
+func (s *status) broken(number int32, reason error) { s.set(number, reason.Error()) }
+
+func (s *status) ready() (bool, string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.member {
+		return false, "not in the group"
+	}
+	var why []string
+	for _, n := range slices.Sorted(maps.Keys(s.trouble)) {
+		if t := s.trouble[n]; t != "" {
+			why = append(why, fmt.Sprintf("partition %d: %s", n, t))
+		}
+	}
+	return len(why) == 0, strings.Join(why, "; ")
+}
+
+// everyMinute logs what was done.
+func (s *status) everyMinute(ctx context.Context, log *zap.Logger) {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			ready, why := s.ready()
+			s.mu.Lock()
+			partitions := len(s.trouble)
+			s.mu.Unlock()
+			log.Info("last minute", zap.Int64("events", s.events.Swap(0)), zap.Int64("changes", s.changes.Swap(0)),
+				zap.Int64("dead_letters", s.deadLetters.Swap(0)), zap.Int64("transactions", s.commits.Swap(0)),
+				zap.Int("partitions", partitions), zap.Bool("ready", ready), zap.String("trouble", why))
+		}
+	}
+}
+
+// tell notes a server that does not answer, and (with no error) that it does again.
+func (t *task) tell(doing string, err error) {
+	if err == nil {
+		t.p.status.running(t.number)
+		t.log.Info(doing + " works again")
+		return
+	}
+	t.p.status.broken(t.number, fmt.Errorf("%s: %w", doing, err))
+	t.log.Warn(doing+" fails, and is tried again", zap.Error(err))
+}

@@ -1,0 +1,95 @@
+package pipeline
+
+import (
+	"context"
+
+	"go.uber.org/zap"
+
+	"github.com/ruas/ruas/internal/engine"
+)
+
+// backfill says the first word about every member, when a silent first start has reached the present.
+func (s *session) backfill() error {
+	s.record.Silent = false
+	s.record.Generation++
+	s.record.Sweeps = append(s.record.Sweeps, Sweep{Generation: s.record.Generation, Backfill: true, Clock: s.clock})
+	// Committed first: whoever takes over now goes on with the sweep.
+	if err := s.commit(s.context, s.nothing()); err != nil {
+		return err
+	}
+	return s.sweep(s.stopping)
+}
+
+// sweep decides every customer that has not had the record's sweeps yet. The clock stands meanwhile. It streams: a batch at a time is
+// committed and brought to the view, and a customer's generation tells whether it was had before, so that a sweep goes on where another
+// worker left it.
+func (s *session) sweep(ctx context.Context) error {
+	if len(s.record.Sweeps) == 0 {
+		return nil
+	}
+	if err := s.writer.flush(ctx, s.queued); err != nil {
+		return err
+	}
+	swept := 0
+	err := s.shard.Scan(ctx, s.fence.Epoch, func(found []StateRecord) error {
+		b := s.nothing()
+		for _, rec := range found {
+			if err := s.sweepOne(b, string(rec.Key), rec.Value); err != nil {
+				return err
+			}
+		}
+		swept += len(b.touched)
+		if len(b.touched) == 0 {
+			return nil
+		}
+		if err := s.commit(ctx, b); err != nil {
+			return err
+		}
+		// What the scan gives next is read after this, so that it is never older than what was swept.
+		return s.writer.flush(ctx, s.queued)
+	})
+	if err != nil {
+		return err
+	}
+	s.log.Info("every customer is decided anew", zap.Int("customers", swept))
+	s.record.Sweeps = nil
+	return s.commit(ctx, s.nothing())
+}
+
+func (s *session) sweepOne(b *batch, id string, value []byte) error {
+	c := s.customers.get(id)
+	if c == nil {
+		var err error
+		if c, err = s.adopt(id, value); err != nil {
+			return err
+		}
+	}
+	if c.generation >= s.record.Generation {
+		return nil
+	}
+	for _, sw := range s.record.Sweeps {
+		if sw.Generation <= c.generation {
+			continue
+		}
+		if sw.Backfill {
+			b.changes = backfillerOf(s.opt.Engine).Backfill(c.state, sw.Clock, b.changes)
+			continue
+		}
+		b.changes = s.opt.Engine.Redecide(c.state, sw.Clock, engine.CauseRules, b.changes)
+	}
+	c.generation = s.record.Generation
+	c.fired = true // the view's deadline is replaced
+	s.touch(b, c)
+	return nil
+}
+
+// backfiller is the engine's way to say the first word about a customer: a join with seq 1 for each membership, everything that was
+// counted before forgotten.
+type backfiller interface {
+	Backfill(c *engine.Customer, clock int64, out []engine.Change) []engine.Change
+}
+
+func backfillerOf(e any) backfiller {
+	b, _ := e.(backfiller)
+	return b
+}

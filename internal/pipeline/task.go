@@ -1,0 +1,81 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+
+	"go.uber.org/zap"
+)
+
+// task is a partition number that was assigned to this worker. It opens one session after another, until it is given up.
+type task struct {
+	p       *Pipeline
+	number  int32
+	member  Member
+	log     *zap.Logger
+	context context.Context //nolint:containedctx // a task outlives the call that starts it
+	kill    context.CancelFunc
+	// stopping is done when the batch in hand is to be the last.
+	stopping context.Context //nolint:containedctx // as above
+	finish   context.CancelFunc
+	done     chan struct{}
+}
+
+func newTask(p *Pipeline, number int32, member Member) *task {
+	t := &task{p: p, number: number, member: member, done: make(chan struct{}), log: p.opt.Logger.With(zap.Int32("partition", number))}
+	t.context, t.kill = context.WithCancel(context.Background())
+	t.stopping, t.finish = context.WithCancel(t.context)
+	return t
+}
+
+// run works until the task is given up. After a fault everything in memory is dropped, and a new session starts from what is committed.
+func (t *task) run() {
+	defer close(t.done)
+	defer t.kill()
+	var again backoff
+	said := ""
+	for {
+		worked, err := t.session()
+		if t.stopping.Err() != nil {
+			return
+		}
+		if worked {
+			again.reset()
+			said = ""
+		}
+		t.p.status.broken(t.number, err)
+		if text := err.Error(); text != said { // a fault that stays is said once
+			said = text
+			t.report(err)
+		}
+		if !again.wait(t.stopping) {
+			return
+		}
+	}
+}
+
+func (t *task) report(err error) {
+	switch gone := new(OffsetsGone); {
+	case errors.Is(err, ErrStale):
+		t.log.Warn("the view lost something, and is brought up from the state topic", zap.Error(err))
+	case errors.Is(err, ErrFenced):
+		t.log.Warn("another worker has the partition, or will soon", zap.Error(err))
+	case errors.As(err, &gone):
+		t.log.Error("the partition stands: events that were not read are gone. To go on without them set on_data_loss: continue", zap.Error(err))
+	default:
+		t.log.Error("the partition stands, and is taken up again", zap.Error(err))
+	}
+}
+
+// session takes the partition over, or up again, and works until it is given up or a fault. worked tells whether it got to work.
+func (t *task) session() (worked bool, err error) {
+	t.p.status.recovering(t.number)
+	s, err := recoverSession(t)
+	if err != nil {
+		return false, err
+	}
+	defer s.close()
+	t.p.status.running(t.number)
+	t.log.Info("partition at work", zap.Int64("epoch", s.fence.Epoch), zap.Int64("clock", s.clock))
+	return true, s.work()
+}

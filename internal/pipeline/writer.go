@@ -1,0 +1,106 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+)
+
+// writer brings committed batches to the view, in order, behind the task's back.
+type writer struct {
+	shard   Shard
+	epoch   int64
+	queue   chan numbered
+	failed  chan error    // ErrStale, once
+	written atomic.Uint64 // number of the last batch that the view has
+	applied atomic.Int64  // the offset up to which the view has everything
+	tell    func(doing string, err error)
+	observe func(time.Duration)
+}
+
+type numbered struct {
+	number uint64
+	update *Update
+}
+
+const (
+	// writerQueue bounds how far the view may be behind.
+	writerQueue = 4
+	// intactEvery is how often an idle task looks whether the view is still whole.
+	intactEvery = 2 * time.Second
+)
+
+func newWriter(shard Shard, fence Fence, tell func(string, error), observe func(time.Duration)) *writer {
+	w := &writer{shard: shard, epoch: fence.Epoch, queue: make(chan numbered, writerQueue), failed: make(chan error, 1), tell: tell, observe: observe}
+	w.applied.Store(fence.Applied)
+	return w
+}
+
+// run writes until ctx is done or the view is stale. A server that does not answer is asked again until it does.
+func (w *writer) run(ctx context.Context) {
+	look := time.NewTicker(intactEvery)
+	defer look.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return
+		case next := <-w.queue:
+			if err = w.write(ctx, next); err != nil {
+				w.failed <- err
+				return
+			}
+		case <-look.C:
+			if err = w.shard.Intact(ctx, w.epoch); errors.Is(err, ErrStale) {
+				w.failed <- err
+				return
+			}
+		}
+	}
+}
+
+func (w *writer) write(ctx context.Context, next numbered) error {
+	start := time.Now()
+	err := persist(ctx, w.tell, "writing to Redis", func() error { return w.shard.Write(ctx, next.update) })
+	if err != nil {
+		return err
+	}
+	w.applied.Store(next.update.To.Applied)
+	w.written.Store(next.number)
+	w.observe(time.Since(start))
+	return nil
+}
+
+// flush waits until batch number is written.
+func (w *writer) flush(ctx context.Context, number uint64) error {
+	for w.written.Load() < number {
+		select {
+		case err := <-w.failed:
+			return err
+		default:
+		}
+		if !sleep(ctx, time.Millisecond) {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// persist tries until it succeeds, the view turns out to be stale, or ctx is done.
+func persist(ctx context.Context, tell func(string, error), doing string, try func() error) error {
+	var again backoff
+	for {
+		err := try()
+		if err == nil || errors.Is(err, ErrStale) || ctx.Err() != nil {
+			if again.next > 0 {
+				tell(doing, nil)
+			}
+			return err
+		}
+		tell(doing, err)
+		if !again.wait(ctx) {
+			return ctx.Err()
+		}
+	}
+}

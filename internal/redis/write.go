@@ -1,0 +1,166 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/ruas/ruas/internal/pipeline"
+)
+
+// Write implements pipeline.Shard.
+func (s *shard) Write(ctx context.Context, u *pipeline.Update) error {
+	touched := func(p goredis.Pipeliner) *lookout {
+		var (
+			look   lookout
+			states [stateKeys]bool
+			seen   [memberKeys]bool
+		)
+		look.sorted(ctx, p, s.keys.deadlines)
+		for i := range u.States {
+			if n := stateKey(string(u.States[i].Key)); !states[n] {
+				states[n] = true
+				look.hash(ctx, p, s.keys.states[n])
+			}
+		}
+		for _, list := range [][]pipeline.Membership{u.Joined, u.Left} {
+			for _, m := range list {
+				if n := memberKey(m.Segment); !seen[n] {
+					seen[n] = true
+					look.sorted(ctx, p, s.keys.members[n])
+				}
+			}
+		}
+		return &look
+	}
+	return s.swap(ctx, "writing states", u.From, u.To.Fence, touched, func(p goredis.Pipeliner) {
+		s.writeStates(ctx, p, u.States)
+		s.writeDeadlines(ctx, p, u)
+		s.writeMembers(ctx, p, u)
+		p.HSet(ctx, s.keys.meta, metaFields(&u.To)...)
+	})
+}
+
+func (s *shard) writeStates(ctx context.Context, p goredis.Pipeliner, states []pipeline.StateRecord) {
+	var (
+		set [stateKeys][]any
+		del [stateKeys][]string
+	)
+	for i := range states {
+		id := string(states[i].Key)
+		n := stateKey(id)
+		if states[i].Value == nil {
+			del[n] = append(del[n], id)
+			continue
+		}
+		set[n] = append(set[n], id, states[i].Value)
+	}
+	for n, key := range s.keys.states {
+		if len(set[n]) > 0 {
+			p.HSet(ctx, key, set[n]...)
+		}
+		if len(del[n]) > 0 {
+			p.HDel(ctx, key, del[n]...)
+		}
+	}
+}
+
+func (s *shard) writeDeadlines(ctx context.Context, p goredis.Pipeliner, u *pipeline.Update) {
+	if len(u.Sooner) > 0 {
+		list := make([]goredis.Z, len(u.Sooner))
+		for i, d := range u.Sooner {
+			list[i] = goredis.Z{Score: float64(d.At), Member: d.Customer}
+		}
+		p.ZAddLT(ctx, s.keys.deadlines, list...)
+	}
+	var (
+		exact []goredis.Z
+		gone  []any
+	)
+	for _, d := range u.Exact {
+		if d.At == pipeline.Never {
+			gone = append(gone, d.Customer)
+			continue
+		}
+		exact = append(exact, goredis.Z{Score: float64(d.At), Member: d.Customer})
+	}
+	if len(exact) > 0 {
+		p.ZAdd(ctx, s.keys.deadlines, exact...)
+	}
+	if len(gone) > 0 {
+		p.ZRem(ctx, s.keys.deadlines, gone...)
+	}
+}
+
+// writeMembers takes leaves first: a customer that left and joined again within the update is in both lists only if it is in.
+func (s *shard) writeMembers(ctx context.Context, p goredis.Pipeliner, u *pipeline.Update) {
+	var (
+		add [memberKeys][]goredis.Z
+		rem [memberKeys][]any
+	)
+	for _, m := range u.Left {
+		n := memberKey(m.Segment)
+		rem[n] = append(rem[n], member(m.Segment, m.Customer))
+	}
+	for _, m := range u.Joined {
+		n := memberKey(m.Segment)
+		add[n] = append(add[n], goredis.Z{Member: member(m.Segment, m.Customer)})
+	}
+	for n, key := range s.keys.members {
+		if len(rem[n]) > 0 {
+			p.ZRem(ctx, key, rem[n]...)
+		}
+		if len(add[n]) > 0 {
+			p.ZAdd(ctx, key, add[n]...)
+		}
+	}
+}
+
+// swap writes, if the fence is from; it becomes to. Where it is to already, an earlier try arrived although its answer did not.
+func (s *shard) swap(ctx context.Context, doing string, from, to pipeline.Fence, check func(goredis.Pipeliner) *lookout,
+	write func(goredis.Pipeliner),
+) error {
+	err := s.cl.Watch(ctx, func(tx *goredis.Tx) error {
+		var (
+			numbers *goredis.SliceCmd
+			look    = &lookout{}
+		)
+		cmds, err := tx.Pipelined(ctx, func(p goredis.Pipeliner) error {
+			numbers = p.HMGet(ctx, s.keys.meta, fieldEpoch, fieldApplied)
+			if check != nil {
+				look = check(p)
+			}
+			return nil
+		})
+		if err = served(doing, cmds, err); err != nil {
+			return err
+		}
+		is, err := fence(numbers.Val())
+		if err != nil {
+			return err
+		}
+		if err := look.missing(); err != nil {
+			return err
+		}
+		if is == to {
+			return nil
+		}
+		if is != from {
+			return stale("its fence is %+v, not %+v", is, from)
+		}
+		_, err = tx.TxPipelined(ctx, func(p goredis.Pipeliner) error {
+			write(p)
+			return nil
+		})
+		return err
+	}, s.keys.meta)
+	switch {
+	case err == nil, errors.Is(err, pipeline.ErrStale):
+		return err
+	case errors.Is(err, goredis.TxFailedErr):
+		return stale("it was written by another worker at the same moment")
+	}
+	return fmt.Errorf("%s in Redis: %w", doing, err)
+}
