@@ -167,7 +167,8 @@ func timeOf(e ref.Val) int64 { return millis(e.(*object).fields[rule.FieldTime])
 func followed(e ref.Val, args []ref.Val) bool {
 	d, field := integer(args[2]), string(args[3].(types.String))
 	for _, f := range elements(args[1]) {
-		if !(timeOf(e) < timeOf(f) && timeOf(f) <= timeOf(e)+d) {
+		later := timeOf(e) < timeOf(f)
+		if inTime := timeOf(f) <= timeOf(e)+d; !later || !inTime {
 			continue
 		}
 		if field == "" {

@@ -157,15 +157,13 @@ func (w *writer) static(v, typ string) string {
 		)
 	case event.Bool:
 		return pick(w.r, []string{of, "!" + of, of + " == true", "has(" + of + ")"})
-	case event.Moment:
-		return fmt.Sprintf("%s %s %s.time", of, w.order(), v)
 	default:
 		return w.onString(of, pool(p))
 	}
 }
 
 func (w *writer) usable(t *event.Type) []*event.Property {
-	return slices.Concat(fieldsOf(t, event.Double, event.Int, event.Bool, event.Moment), fieldsOf(t, event.String))
+	return fieldsOf(t, event.Double, event.Int, event.Bool, event.String)
 }
 
 // onString writes a condition on a string that may be missing.
@@ -238,8 +236,9 @@ func (w *writer) fieldAndProfile(v, typ string) string {
 		return fmt.Sprintf("%s %s profile.household_size", of, w.op())
 	case event.String:
 		return pick(w.r, []string{of + " == profile.city", of + " in profile.interests", "profile.interests.exists(i, i == " + of + ")"})
+	default: // Bool
+		return of + " || has(profile.city)"
 	}
-	return of + " || has(profile.city)"
 }
 
 // sameValue asks for an event of another list that has something in common.

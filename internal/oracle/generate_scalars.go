@@ -24,8 +24,9 @@ func (w *writer) scalar(k kind, depth int) string {
 		return w.time(depth)
 	case kStrings:
 		return w.strings(depth)
+	default:
+		panic("no scalar")
 	}
-	panic("no scalar")
 }
 
 // number is a literal: a double, or, where mixed, an int, which compares with doubles by order.

@@ -1,7 +1,6 @@
 package rule
 
 import (
-	"fmt"
 	"strings"
 
 	"cel.dev/cel-go/cel"
@@ -95,13 +94,4 @@ func macroName(fn string) string {
 		return "newest"
 	}
 	return strings.TrimPrefix(fn, "@")
-}
-
-// FieldTypes are the fields of the objects of an event type ("events" for any), or of "profile".
-func (e *Env) FieldTypes(name string) (map[string]*types.Type, error) {
-	fields, ok := e.types.objects[objectPrefix+name]
-	if !ok {
-		return nil, fmt.Errorf("no type %q", name)
-	}
-	return fields, nil
 }
