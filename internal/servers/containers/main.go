@@ -18,6 +18,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
+	"github.com/testcontainers/testcontainers-go/log"
 )
 
 type request struct {
@@ -38,6 +39,7 @@ type answer struct {
 
 func main() {
 	ctx := context.Background()
+	log.SetDefault(quiet{})
 	engine, err := testcontainers.NewDockerClientWithOpts(ctx)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "containers: asking for the Docker engine:", err)
@@ -160,3 +162,8 @@ func lastLines(ctx context.Context, c testcontainers.Container) (answer, error) 
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 	return answer{Log: strings.Join(lines[max(0, len(lines)-30):], "\n")}, errors.Join(err, r.Close())
 }
+
+// quiet drops what testcontainers-go says of its doings: every error is answered.
+type quiet struct{}
+
+func (quiet) Printf(string, ...any) {}
