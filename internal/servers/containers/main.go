@@ -39,7 +39,7 @@ type answer struct {
 
 func main() {
 	ctx := context.Background()
-	log.SetDefault(quiet{})
+	log.SetDefault(log.NewNoopLogger())
 	engine, err := testcontainers.NewDockerClientWithOpts(ctx)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "containers: asking for the Docker engine:", err)
@@ -162,8 +162,3 @@ func lastLines(ctx context.Context, c testcontainers.Container) (answer, error) 
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 	return answer{Log: strings.Join(lines[max(0, len(lines)-30):], "\n")}, errors.Join(err, r.Close())
 }
-
-// quiet drops what testcontainers-go says of its doings: every error is answered.
-type quiet struct{}
-
-func (quiet) Printf(string, ...any) {}
