@@ -54,11 +54,11 @@ func NewFeed(opt FeedOptions) *Feed {
 	}
 }
 
-// Publish hands on a change, a JSON object as it is published on Kafka, which it keeps.
-func (f *Feed) Publish(change []byte) error {
+// Publish hands on a change, a JSON object as it is published on Kafka, which it keeps, and returns what it read of it.
+func (f *Feed) Publish(change []byte) (Change, error) {
 	c := Change{JSON: change}
 	if err := json.Unmarshal(change, &c); err != nil {
-		return fmt.Errorf("reading a published change: %w", err)
+		return Change{}, fmt.Errorf("reading a published change: %w", err)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -85,7 +85,7 @@ func (f *Feed) Publish(change []byte) error {
 			close(l.changes)
 		}
 	}
-	return nil
+	return c, nil
 }
 
 // Listener receives changes from the moment it was made.

@@ -14,7 +14,7 @@ func change(id int, segment, kind string, at time.Time) []byte {
 func publish(t *testing.T, f *Feed, changes ...[]byte) {
 	t.Helper()
 	for _, c := range changes {
-		if err := f.Publish(c); err != nil {
+		if _, err := f.Publish(c); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -57,7 +57,7 @@ func TestFeedRemembers(t *testing.T) {
 	if c := <-l.Changes(); c.ID != "x9" || c.Join() || !c.Time.Equal(now) {
 		t.Errorf("heard %+v", c)
 	}
-	if err := f.Publish([]byte("{")); err == nil {
+	if _, err := f.Publish([]byte("{")); err == nil {
 		t.Error("what is no JSON is published")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ruas/ruas/internal/api"
+	"github.com/ruas/ruas/internal/rule"
 )
 
 // board keeps what the screen shows of each segment.
@@ -13,7 +14,6 @@ type board struct {
 	rows    map[string]*row
 	opening time.Time
 	changes int // since the opening
-	clock   time.Time
 }
 
 type row struct {
@@ -31,10 +31,10 @@ type visitor struct {
 
 const visitors = 6
 
-func newBoard(segments []string, opening time.Time) *board {
+func newBoard(segments []*rule.Segment, opening time.Time) *board {
 	b := &board{rows: make(map[string]*row, len(segments)), opening: opening}
-	for _, name := range segments {
-		b.rows[name] = &row{name: name}
+	for _, s := range segments {
+		b.rows[s.Name] = &row{name: s.Name}
 	}
 	return b
 }
@@ -49,9 +49,6 @@ func (b *board) apply(c *api.Change) bool {
 		r.members++
 	} else {
 		r.members--
-	}
-	if c.Time.After(b.clock) {
-		b.clock = c.Time
 	}
 	r.last = append([]visitor{{c.Customer, c.Join()}}, r.last[:min(len(r.last), visitors-1)]...)
 	if c.Time.Before(b.opening) {

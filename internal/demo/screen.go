@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/ruas/ruas/internal/api"
 )
 
 // display shows what happens.
 type display interface {
 	// change is called for every change; news says that it is not history.
-	change(v visitor, segment string, at time.Time, cause string, news bool)
+	change(c *api.Change, news bool)
 	// draw is called several times a second.
 	draw(b *board, s state)
 	close()
@@ -50,16 +52,16 @@ type lines struct {
 	next time.Time // when to sum up
 }
 
-func (l *lines) change(v visitor, segment string, at time.Time, cause string, news bool) {
+func (l *lines) change(c *api.Change, news bool) {
 	if !news {
 		l.past++
 		return
 	}
 	verb := "leaves"
-	if v.join {
+	if c.Join() {
 		verb = "joins"
 	}
-	l.print("%s  %s %s %s (%s)\n", at.UTC().Format(time.DateTime), v.id, verb, segment, cause)
+	l.print("%s  %s %s %s (%s)\n", c.Time.UTC().Format(time.DateTime), c.Customer, verb, c.Segment, c.Cause)
 }
 
 // summaries is how often plain lines sum up.
@@ -94,7 +96,7 @@ type table struct {
 	buf    strings.Builder
 }
 
-func (t *table) change(visitor, string, time.Time, string, bool) {}
+func (t *table) change(*api.Change, bool) {}
 
 func (t *table) write(s string) { _, _ = t.f.WriteString(s) }
 

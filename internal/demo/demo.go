@@ -1,0 +1,288 @@
+// Package demo owns what `ruas demo` shows: a simulated shop, the servers that it needs embedded in the process (Kafka as kfake, Redis
+// as miniredis), and a live table of the segments. The pipeline, the API and the console are the very same as everywhere; only the
+// present that they are given runs faster.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ruas/ruas/internal/api"
+	"github.com/ruas/ruas/internal/console"
+	"github.com/ruas/ruas/internal/engine"
+	"github.com/ruas/ruas/internal/event"
+	"github.com/ruas/ruas/internal/kafka"
+	"github.com/ruas/ruas/internal/pipeline"
+	"github.com/ruas/ruas/internal/redis"
+)
+
+// Options says what to show. A zero number stands for its default.
+type Options struct {
+	Engine *engine.Engine
+	Schema *event.Schema
+	// Speed is how many times as fast the shop's time runs. 60.
+	Speed     float64
+	Customers int    // at the opening; the shop's default
+	Seed      uint64 // 1
+	// Listen is the address of the API and the console; where it is taken, another port of the same host is used. Empty: none.
+	Listen string
+	// Out is where the table or, where it is no terminal, the lines go.
+	Out io.Writer
+	// Logger is told what goes wrong; nil: nobody.
+	Logger *zap.Logger
+}
+
+const (
+	partitions   = 2
+	changesTopic = "segment-changes"
+	group        = "ruas-demo"
+	// lag is how long, in the world, an event may take from the shop to the pipeline without being late.
+	lag = 100 * time.Millisecond
+	// frame is the time between two drawings.
+	frame = 200 * time.Millisecond
+	// remembered changes are for pages that are opened later.
+	remembered = 10_000
+)
+
+// Run shows the demo until the context is cancelled.
+func Run(ctx context.Context, opt Options) error {
+	d, err := start(opt)
+	if err != nil {
+		return err
+	}
+	defer d.stop()
+	d.screen = newDisplay(opt.Out)
+	defer d.screen.close()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return d.pipeline.Run(ctx) })
+	group.Go(func() error { return ended(d.producer.run(ctx, d.client)) })
+	group.Go(func() error { return d.follow(ctx) })
+	group.Go(func() error { return d.show(ctx) })
+	if d.listener != nil {
+		group.Go(func() error { return d.serve(ctx) })
+	}
+	return group.Wait()
+}
+
+// ended drops the error of a wanted end.
+func ended(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+type demo struct {
+	opt      Options
+	clock    shopClock
+	cluster  *kfake.Cluster
+	mini     *miniredis.Miniredis
+	client   *kgo.Client // the shop's, and the reader of changes
+	redis    *redis.Redis
+	pipeline *pipeline.Pipeline
+	producer *producer
+	feed     *api.Feed
+	listener net.Listener
+	url      string
+
+	mu     sync.Mutex // guards what follows
+	board  *board
+	screen display
+}
+
+// start starts the servers and connects everything.
+func start(opt Options) (d *demo, err error) {
+	if opt.Speed == 0 {
+		opt.Speed = 60
+	}
+	if opt.Logger == nil {
+		opt.Logger = zap.NewNop()
+	}
+	now := time.Now()
+	d = &demo{opt: opt, clock: shopClock{opening: now, start: now, speed: opt.Speed}}
+	defer func() {
+		if err != nil {
+			d.stop()
+		}
+	}()
+	if d.cluster, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, append([]string{changesTopic}, topics...)...)); err != nil {
+		return nil, fmt.Errorf("starting the embedded Kafka: %w", err)
+	}
+	if d.mini, err = miniredis.Run(); err != nil {
+		return nil, fmt.Errorf("starting the embedded Redis: %w", err)
+	}
+	if err = d.connect(); err != nil {
+		return nil, err
+	}
+	d.producer = &producer{
+		shop:  NewShop(ShopOptions{Seed: opt.Seed, Customers: opt.Customers, Opening: now}),
+		clock: d.clock,
+	}
+	d.feed = api.NewFeed(api.FeedOptions{Remember: remembered, Now: time.Now, CountFrom: now})
+	d.board = newBoard(opt.Engine.Segments(), now)
+	return d, d.listen()
+}
+
+// connect makes the clients and the pipeline.
+func (d *demo) connect() error {
+	brokers := d.cluster.ListenAddrs()
+	client, err := kgo.NewClient(append(clientOptions(brokers),
+		kgo.ConsumeTopics(changesTopic), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(100*time.Millisecond),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
+	if err != nil {
+		return fmt.Errorf("connecting to the embedded Kafka: %w", err)
+	}
+	d.client = client
+	log, err := kafka.New(kafka.Options{Brokers: brokers, Group: group, Logger: d.opt.Logger})
+	if err != nil {
+		return err
+	}
+	if d.redis, err = redis.New(redis.Options{Addresses: []string{d.mini.Addr()}, Prefix: "ruas:", Group: group, Logger: d.opt.Logger}); err != nil {
+		return err
+	}
+	partition, err := kafka.Partitioner("murmur2")
+	if err != nil {
+		return err
+	}
+	sources := make([]pipeline.Source, len(topics))
+	for i, topic := range topics {
+		sources[i] = pipeline.Source{
+			Name: topic, Topic: topic, Delay: time.Duration(float64(lag) * d.opt.Speed),
+			NewDecoder: func() (pipeline.Decoder, error) {
+				return event.NewDecoder(d.opt.Schema, event.Source{Name: topic}, d.opt.Engine.Needs())
+			},
+		}
+	}
+	d.pipeline, err = pipeline.New(pipeline.Options{
+		Log: log, View: d.redis, Engine: d.opt.Engine, Sources: sources,
+		Changes: changesTopic, State: "segment-state", DeadLetters: "dead-letters",
+		Now: d.clock.now, Partition: partition, Logger: d.opt.Logger,
+	})
+	return err
+}
+
+// listen takes the address of the API, or another port where that is taken.
+func (d *demo) listen() error {
+	if d.opt.Listen == "" {
+		return nil
+	}
+	listener, err := net.Listen("tcp", d.opt.Listen)
+	if err != nil {
+		host, _, splitErr := net.SplitHostPort(d.opt.Listen)
+		if splitErr != nil {
+			return fmt.Errorf("the address of the console: %w", splitErr)
+		}
+		if listener, err = net.Listen("tcp", net.JoinHostPort(host, "0")); err != nil {
+			return fmt.Errorf("listening for the console: %w", err)
+		}
+	}
+	d.listener = listener
+	d.url = "http://" + strings.Replace(listener.Addr().String(), "[::]", "127.0.0.1", 1)
+	return nil
+}
+
+func (d *demo) stop() {
+	if d.client != nil {
+		d.client.Close()
+	}
+	if d.redis != nil {
+		// The server is gone with the process; there is nothing to lose.
+		_ = d.redis.Close()
+	}
+	if d.mini != nil {
+		d.mini.Close()
+	}
+	if d.cluster != nil {
+		d.cluster.Close()
+	}
+	if d.listener != nil {
+		_ = d.listener.Close()
+	}
+}
+
+// follow hands published changes on to the feed.
+func (d *demo) follow(ctx context.Context) error {
+	for {
+		fetches := d.client.PollFetches(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		var failed error
+		fetches.EachError(func(_ string, _ int32, err error) { failed = err })
+		if failed != nil {
+			return fmt.Errorf("reading the changes: %w", failed)
+		}
+		for _, record := range fetches.Records() {
+			c, err := d.feed.Publish(record.Value)
+			if err != nil {
+				return err
+			}
+			d.mu.Lock()
+			news := d.board.apply(&c)
+			d.screen.change(&c, news)
+			d.mu.Unlock()
+		}
+	}
+}
+
+func (d *demo) serve(ctx context.Context) error {
+	partition, err := kafka.Partitioner("murmur2")
+	if err != nil {
+		return err
+	}
+	handler := api.New(api.Options{
+		Engine: func() *engine.Engine { return d.opt.Engine }, View: d.redis.Reader(partitions, partition), Feed: d.feed, Console: console.Handler(),
+	})
+	return api.Serve(ctx, d.listener, handler)
+}
+
+// show draws the board until the end.
+func (d *demo) show(ctx context.Context) error {
+	draw := time.NewTicker(frame)
+	defer draw.Stop()
+	s := state{speed: d.opt.Speed, url: d.url, joins: d.feed.LastMinute, loading: true}
+	recent := newRate()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-draw.C:
+		}
+		s.now = d.clock.now()
+		s.customers, s.events = int(d.producer.customers.Load()), d.producer.events.Load()
+		s.rate = recent.of(s.events, time.Now())
+		d.mu.Lock()
+		s.loading = s.loading && d.board.changes == 0 && time.Since(d.clock.start) < 10*time.Second
+		d.screen.draw(d.board, s)
+		d.mu.Unlock()
+	}
+}
+
+// rate is how many a second, over the last few seconds.
+type rate struct {
+	at    time.Time
+	count int64
+	value float64
+}
+
+func newRate() *rate { return &rate{at: time.Now()} }
+
+func (r *rate) of(count int64, now time.Time) float64 {
+	if since := now.Sub(r.at); since >= 2*time.Second {
+		r.value = float64(count-r.count) / since.Seconds()
+		r.at, r.count = now, count
+	}
+	return r.value
+}
