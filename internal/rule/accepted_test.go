@@ -3,6 +3,8 @@ package rule
 import (
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 // accepted are expressions that must compile: every function of the contract, alone and in combination.
@@ -118,4 +120,45 @@ func TestAccepted(t *testing.T) {
 			t.Errorf("%s: the expression is not whole: %+v", expr, *one.When)
 		}
 	}
+}
+
+// TestSpoilt takes a word out of accepted expressions, doubles one, or puts one of another in its place: whatever comes out is accepted or
+// refused in words of the rules' own.
+func TestSpoilt(t *testing.T) {
+	s := schema(t)
+	var words []string
+	for _, expr := range accepted {
+		for _, one := range newTokens(expr).list {
+			words = append(words, one.text)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		expr := rapid.SampledFrom(accepted).Draw(t, "expression")
+		list := newTokens(expr).list
+		i := rapid.IntRange(0, len(list)-1).Draw(t, "at")
+		var put string
+		switch rapid.IntRange(0, 2).Draw(t, "how") {
+		case 1:
+			put = list[i].text + " " + list[i].text
+		case 2:
+			put = rapid.SampledFrom(words).Draw(t, "word")
+		}
+		spoilt := expr[:len(string([]rune(expr)[:list[i].start]))] + put + expr[len(string([]rune(expr)[:list[i].end])):]
+		content := []byte("segments:\n  a:\n    when: |\n      " + strings.ReplaceAll(spoilt, "\n", "\n      ") + "\n")
+		_, err := Parse(s, map[string][]byte{"a.yaml": content})
+		if err == nil {
+			return
+		}
+		for _, e := range err.(Errors) {
+			for _, foreign := range []string{"overload", "undeclared", "dyn(", "list(", "map(", "google.", "@", "Syntax", "expecting", "ERROR",
+				"internal", "reserved identifier", "_var", "error)"} {
+				if strings.Contains(e.Message, foreign) && !strings.Contains(spoilt, foreign) {
+					t.Fatalf("%s\nis refused by words that say too little:\n%v", spoilt, e)
+				}
+			}
+			if e.Line < 1 || e.Column < 1 || e.EndColumn <= e.Column {
+				t.Fatalf("%s gives an error without a place: %+v", spoilt, *e)
+			}
+		}
+	})
 }

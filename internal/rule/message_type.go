@@ -45,6 +45,8 @@ func bareType(t *types.Type) string {
 	switch t.Kind() {
 	case types.TimestampKind:
 		return "moment"
+	case types.DurationKind:
+		return "duration"
 	case types.ErrorKind, types.DynKind, types.TypeParamKind, types.AnyKind:
 		return "value of any type"
 	case types.ListKind:
