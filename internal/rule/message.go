@@ -111,10 +111,10 @@ func (c *exprChecker) explainCheck(p *parsed, found []*common.Error) Errors {
 // names, and everything where a macro lacks one.
 func followUps(call ast.Expr, follows map[int64]bool) {
 	args := call.AsCall().Args()
-	if !call.AsCall().IsMemberFunction() || len(args) == 0 {
+	if len(args) == 0 {
 		return
 	}
-	unexpanded := slices.Contains(methods, call.AsCall().FunctionName())
+	unexpanded := call.AsCall().IsMemberFunction() && slices.Contains(methods, call.AsCall().FunctionName())
 	for _, arg := range args {
 		ast.PreOrderVisit(arg, ast.NewExprVisitor(func(e ast.Expr) {
 			if unexpanded || args[0].Kind() == ast.IdentKind && e.Kind() == ast.IdentKind && e.AsIdent() == args[0].AsIdent() {

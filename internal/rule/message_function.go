@@ -94,7 +94,7 @@ func (x *explainer) noFunction(node ast.Expr, name string) fault {
 	if name == "has" {
 		return x.atName(node, "", "has takes one field: write %s", functionUsage[name])
 	}
-	if slices.Contains(x.variables(), name) {
+	if !call.IsMemberFunction() && slices.Contains(x.variables(), name) {
 		return x.atName(node, name, "%s is a variable, and takes no arguments", name)
 	}
 	meant := otherNames[name]

@@ -113,7 +113,7 @@ func (x *explainer) syntaxFault(offset int, message string) fault {
 		return fault{one.start, one.end, "= assigns nothing here", "=="}
 	}
 	if i > 0 && one.kind != tokenOperator && (t.list[i-1].kind != tokenOperator || openedBy[t.list[i-1].text] != "") {
-		return fault{one.start, one.end, fmt.Sprintf("something is missing between %s and %s, like && or a comparison", t.list[i-1].text,
+		return fault{one.start, one.end, fmt.Sprintf("something is missing between %s and %s, like a comma, && or a comparison", t.list[i-1].text,
 			one.text), ""}
 	}
 	if i > 0 {
