@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ruas/ruas/internal/suggest"
+)
+
+const exitCodes = `
+Exit codes: 0 fine, 1 the input is wrong, 2 usage, 3 a dependency could not be reached.`
+
+// execute runs one command line and gives its exit code.
+func execute(ctx context.Context, args []string, s streams) int {
+	root := newRoot(s)
+	root.SetArgs(args)
+	root.SetIn(s.in)
+	root.SetOut(s.out)
+	root.SetErr(s.err)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err != nil && !errors.Is(err, errReported) {
+		fmt.Fprintf(s.err, "ruas: %v\n", err)
+		if exitCode(err) == exitUsage {
+			fmt.Fprintf(s.err, "Run '%s --help' for usage.\n", cmd.CommandPath())
+		}
+	}
+	return exitCode(err)
+}
+
+func newRoot(s streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "ruas",
+		Short: "Customer segments, kept up to date while events stream in",
+		Long: `ruas keeps customer segments up to date while events stream in: it reads events from Kafka, and publishes who joins and who leaves
+a segment. A segment is a CEL expression over a customer's history.
+
+Begin with 'ruas demo'.
+` + exitCodes,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Args:              cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.Join(cmd.Help(), usageReported)
+			}
+			names := []string{}
+			for _, c := range cmd.Commands() {
+				names = append(names, c.Name())
+			}
+			hint := ""
+			if near := suggest.Nearest(args[0], names); near != "" {
+				hint = fmt.Sprintf("; did you mean %q?", near)
+			}
+			return usage(fmt.Errorf("there is no command %q%s", args[0], hint))
+		},
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	root.AddCommand(
+		newDemo(s),
+		newRun(s),
+		newCheck(s),
+		newReplay(s),
+		newHealth(s),
+		newTraffic(s),
+		newVersion(s),
+	)
+	return root
+}
+
+// usageReported is the error of a command line for which the help was written.
+var usageReported = usage(errReported)
+
+// noArguments refuses arguments, as a mistake of usage.
+func noArguments(cmd *cobra.Command, args []string) error { return usage(cobra.NoArgs(cmd, args)) }
+
+// configFlag adds -c.
+func configFlag(cmd *cobra.Command, path *string) {
+	cmd.Flags().StringVarP(path, "config", "c", "", "configuration `file`; without it the defaults hold (docs/configuration.md)")
+}

@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ruas/ruas/internal/api"
+	"github.com/ruas/ruas/internal/config"
+	"github.com/ruas/ruas/internal/console"
+	"github.com/ruas/ruas/internal/engine"
+	"github.com/ruas/ruas/internal/event"
+	"github.com/ruas/ruas/internal/kafka"
+	"github.com/ruas/ruas/internal/metrics"
+	"github.com/ruas/ruas/internal/pipeline"
+	"github.com/ruas/ruas/internal/redis"
+)
+
+func newRun(s streams) *cobra.Command {
+	var (
+		path  string
+		noAPI bool
+	)
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Keep segments up to date from a real Kafka and Redis",
+		Long: `Reads events from Kafka, keeps segments up to date, and publishes joins and leaves; serves the API and the console. Start it on more
+machines with the same configuration to share the work. SIGINT and SIGTERM end it: the batch in hand is finished, and the group is left.
+` + exitCodes,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := config.Load(path, s.environ)
+			if err != nil {
+				return err
+			}
+			compiled, err := compile(c, nil)
+			if err != nil {
+				return err
+			}
+			logger, err := newLogger(c.Log, s.err)
+			if err != nil {
+				return err
+			}
+			w, err := newWorker(c, compiled, logger)
+			if err != nil {
+				return err
+			}
+			return w.run(cmd.Context(), !noAPI)
+		},
+	}
+	configFlag(cmd, &path)
+	cmd.Flags().BoolVar(&noAPI, "no-api", false, "serve only health and metrics, not the API and the console")
+	return cmd
+}
+
+// worker is one process of a ruas.
+type worker struct {
+	config    *config.Config
+	engine    *engine.Engine
+	logger    *zap.Logger
+	kafka     *kafka.Kafka
+	redis     *redis.Redis
+	pipeline  *pipeline.Pipeline
+	partition func(key []byte, n int32) int32
+	registry  *prometheus.Registry
+}
+
+func newWorker(c *config.Config, r rules, logger *zap.Logger) (*worker, error) {
+	w := &worker{config: c, engine: r.engine, logger: logger, registry: prometheus.NewRegistry()}
+	var err error
+	if w.partition, err = kafka.Partitioner(string(c.Partitioner)); err != nil {
+		return nil, err
+	}
+	if w.kafka, err = newKafka(&c.Kafka, logger); err != nil {
+		return nil, err
+	}
+	if w.redis, err = newRedis(c, logger); err != nil {
+		return nil, err
+	}
+	w.pipeline, err = pipeline.New(pipeline.Options{
+		Log: w.kafka, View: w.redis, Engine: r.engine, Sources: pipelineSources(c, r),
+		Changes: c.Topics.Changes, State: c.Topics.State, DeadLetters: c.Topics.DeadLetters,
+		Records:        c.Clock == config.ClockRecords,
+		MaxClockSkew:   c.MaxClockSkew,
+		Silent:         c.FirstStart == config.FirstStartSilent,
+		ContinueOnLoss: c.OnDataLoss == config.DataLossContinue,
+		RulesVersion:   c.RulesVersion,
+		Partition:      w.partition,
+		BatchRecords:   c.Batch.Records, BatchBytes: c.Batch.Bytes, ReadAhead: c.ReadAhead, CacheCustomers: c.Cache.Customers,
+		Observer: w.observer(), Logger: logger,
+	})
+	return w, err
+}
+
+func newKafka(c *config.Kafka, logger *zap.Logger) (*kafka.Kafka, error) {
+	settings, err := c.TLS.Client()
+	if err != nil {
+		return nil, err
+	}
+	return kafka.New(kafka.Options{
+		Brokers: c.Brokers, Group: c.Group, ClientID: c.ClientID,
+		Replication: int16(c.Replication), Partitions: int32(c.Partitions), // the configuration has checked that they fit
+		SessionTimeout: c.SessionTimeout, TransactionTimeout: c.TransactionTimeout,
+		TLS: settings,
+		SASL: kafka.SASL{
+			Mechanism: string(c.SASL.Mechanism), User: c.SASL.User, Password: c.SASL.Password.Reveal(), Token: c.SASL.Bearer,
+		},
+		Logger: logger,
+	})
+}
+
+func newRedis(c *config.Config, logger *zap.Logger) (*redis.Redis, error) {
+	settings, err := c.Redis.TLS.Client()
+	if err != nil {
+		return nil, err
+	}
+	return redis.New(redis.Options{
+		Addresses: c.Redis.Addresses, Cluster: c.Redis.IsCluster(), Username: c.Redis.Username, Password: c.Redis.Password.Reveal(),
+		DB: c.Redis.DB, Prefix: c.Redis.Prefix, Group: c.Kafka.Group, Timeout: c.Redis.Timeout, TLS: settings, Logger: logger,
+	})
+}
+
+func pipelineSources(c *config.Config, r rules) []pipeline.Source {
+	sources := make([]pipeline.Source, len(c.Sources))
+	for i, from := range eventSources(c) {
+		s := c.Sources[i]
+		sources[i] = pipeline.Source{
+			Name: s.Name, Topic: s.Topic, Delay: s.Delay, Optional: s.Optional,
+			NewDecoder: func() (pipeline.Decoder, error) { return event.NewDecoder(r.schema, from, r.engine.Needs()) },
+		}
+	}
+	return sources
+}
+
+func (w *worker) observer() *metrics.Metrics {
+	var sources, segments []string
+	for _, s := range w.config.Sources {
+		sources = append(sources, s.Name)
+	}
+	for _, s := range w.engine.Segments() {
+		segments = append(segments, s.Name)
+	}
+	return metrics.New(metrics.Options{Registry: w.registry, Sources: sources, Segments: segments, Version: versionText(), Now: time.Now})
+}
+
+// run works until ctx is done or something cannot go on.
+func (w *worker) run(ctx context.Context, serveAPI bool) (err error) {
+	defer func() { err = errors.Join(err, w.redis.Close()) }()
+	var listeners [2]net.Listener
+	for i, at := range []string{w.config.HTTP.Listen, w.config.Admin.Listen} {
+		if at == "" {
+			continue
+		}
+		l, err := net.Listen("tcp", at)
+		if err != nil {
+			return fmt.Errorf("serving HTTP: %w", err)
+		}
+		defer func() { _ = l.Close() }() // closed already where it was served
+		listeners[i] = l
+	}
+	w.logger.Info("starting", zap.String("version", versionText()), zap.String("rules", w.engine.RulesHash()),
+		zap.Int("segments", len(w.engine.Segments())), zap.String("http", w.config.HTTP.Listen), zap.String("admin", w.config.Admin.Listen))
+
+	// The pipeline ends first: while its last batch is finished, health and metrics still answer.
+	group, groupCtx := errgroup.WithContext(ctx)
+	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopServing()
+	group.Go(func() error {
+		defer stopServing()
+		return w.pipeline.Run(groupCtx)
+	})
+	var next http.Handler
+	if serveAPI && listeners[0] != nil {
+		feed := api.NewFeed(api.FeedOptions{Remember: 1000, Now: time.Now})
+		next = w.api(feed)
+		group.Go(func() error { return w.follow(groupCtx, feed) })
+	}
+	if listeners[0] != nil {
+		group.Go(func() error { return api.Serve(serving, listeners[0], metrics.Operators(w.registry, w.ready, next)) })
+	}
+	if listeners[1] != nil {
+		group.Go(func() error { return api.Serve(serving, listeners[1], metrics.Admin(w.registry, w.ready)) })
+	}
+	err = group.Wait()
+	w.logger.Info("stopped", zap.Error(err))
+	return err
+}
+
+func (w *worker) ready() error {
+	if ok, why := w.pipeline.Ready(); !ok {
+		return errors.New(why)
+	}
+	return nil
+}
+
+// api answers from when the worker was ready first: only then the number of partitions is known.
+func (w *worker) api(feed *api.Feed) http.Handler {
+	handler := sync.OnceValue(func() http.Handler {
+		return api.New(api.Options{
+			Engine: func() *engine.Engine { return w.engine },
+			View:   w.redis.Reader(w.pipeline.Layout().Partitions, w.partition),
+			Feed:   feed, Console: console.Handler(),
+		})
+	})
+	var started atomic.Bool
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if !started.Load() {
+			if err := w.ready(); err != nil {
+				http.Error(rw, "starting: "+err.Error(), http.StatusServiceUnavailable)
+				return
+			}
+			started.Store(true)
+		}
+		handler().ServeHTTP(rw, r)
+	})
+}
+
+// follow hands on published changes, those of other workers too.
+func (w *worker) follow(ctx context.Context, feed *api.Feed) error {
+	return w.kafka.Follow(ctx, w.config.Topics.Changes, func(value []byte) error {
+		_, err := feed.Publish(value)
+		return err
+	})
+}
