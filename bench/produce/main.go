@@ -36,9 +36,9 @@ func main() {
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	start := time.Now()
 	n, err := produce(ctx, strings.Split(*brokers, ","), opt, *partitions)
+	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "produce:", err)
 		os.Exit(1)

@@ -100,7 +100,7 @@ func get(t *testing.T, url string, status int) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }()
 	var body json.RawMessage
 	if err := json.NewDecoder(answer.Body).Decode(&body); err != nil {
 		t.Fatalf("%s: %v", url, err)
@@ -164,7 +164,7 @@ func TestChangesAreStreamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }()
 	if got := answer.Header.Get("Content-Type"); got != "text/event-stream" {
 		t.Errorf("content type %q", got)
 	}
@@ -203,7 +203,7 @@ func TestServeEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }()
 	start := time.Now()
 	cancel()
 	if err := <-done; err != nil {

@@ -58,7 +58,7 @@ const (
 
 // Run shows the demo until the context is cancelled.
 func Run(ctx context.Context, opt Options) error {
-	d, err := start(opt)
+	d, err := start(ctx, opt)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ type demo struct {
 }
 
 // start starts the servers and connects everything.
-func start(opt Options) (d *demo, err error) {
+func start(ctx context.Context, opt Options) (d *demo, err error) {
 	if opt.Speed == 0 {
 		opt.Speed = 60
 	}
@@ -123,7 +123,7 @@ func start(opt Options) (d *demo, err error) {
 	if d.mini, err = miniredis.Run(); err != nil {
 		return nil, fmt.Errorf("starting the embedded Redis: %w", err)
 	}
-	if err = d.connect(); err != nil {
+	if err := d.connect(); err != nil {
 		return nil, err
 	}
 	d.producer = &producer{
@@ -132,7 +132,7 @@ func start(opt Options) (d *demo, err error) {
 	}
 	d.feed = api.NewFeed(api.FeedOptions{Remember: remembered, Now: time.Now, CountFrom: now})
 	d.board = newBoard(opt.Engine.Segments(), now)
-	return d, d.listen()
+	return d, d.listen(ctx)
 }
 
 // connect makes the clients and the pipeline.
@@ -174,17 +174,18 @@ func (d *demo) connect() error {
 }
 
 // listen takes the address of the API, or another port where that is taken.
-func (d *demo) listen() error {
+func (d *demo) listen(ctx context.Context) error {
 	if d.opt.Listen == "" {
 		return nil
 	}
-	listener, err := net.Listen("tcp", d.opt.Listen)
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", d.opt.Listen)
 	if err != nil {
 		host, _, splitErr := net.SplitHostPort(d.opt.Listen)
 		if splitErr != nil {
 			return fmt.Errorf("the address of the console: %w", splitErr)
 		}
-		if listener, err = net.Listen("tcp", net.JoinHostPort(host, "0")); err != nil {
+		if listener, err = config.Listen(ctx, "tcp", net.JoinHostPort(host, "0")); err != nil {
 			return fmt.Errorf("listening for the console: %w", err)
 		}
 	}
@@ -216,13 +217,8 @@ func (d *demo) stop() {
 func (d *demo) follow(ctx context.Context) error {
 	for {
 		fetches := d.client.PollFetches(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		var failed error
-		fetches.EachError(func(_ string, _ int32, err error) { failed = err })
-		if failed != nil {
-			return fmt.Errorf("reading the changes: %w", failed)
+		if err := fetches.Err(); err != nil {
+			return ended(fmt.Errorf("reading the changes: %w", err))
 		}
 		for _, record := range fetches.Records() {
 			c, err := d.feed.Publish(record.Value)

@@ -39,7 +39,7 @@ func newDisplay(out io.Writer) display {
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return &lines{w: out}
 	}
-	t := &table{f: f, colour: os.Getenv("NO_COLOR") == ""}
+	t := &table{f: f, colour: os.Getenv("NO_COLOR") == ""} //nolint:misspell // the variable's name is a convention: no-color.org
 	// The alternate screen, so that the terminal is as it was at the end; no cursor.
 	t.write("\x1b[?1049h\x1b[?25l\x1b[2J")
 	return t

@@ -104,25 +104,33 @@ type step struct {
 	do    func(now time.Time)
 }
 
-type steps []step
+// steps is a heap, the earliest first.
+type steps struct{ list []step }
 
-func (s steps) Len() int { return len(s) }
-func (s steps) Less(i, j int) bool {
-	if s[i].at.Equal(s[j].at) {
-		return s[i].order < s[j].order
+// Len implements heap.Interface.
+func (s *steps) Len() int { return len(s.list) }
+
+// Less implements heap.Interface.
+func (s *steps) Less(i, j int) bool {
+	a, b := &s.list[i], &s.list[j]
+	if a.at.Equal(b.at) {
+		return a.order < b.order
 	}
-	return s[i].at.Before(s[j].at)
+	return a.at.Before(b.at)
 }
-func (s steps) Swap(i, j int) { s[i], s[j] = s[j], s[i] }
+
+// Swap implements heap.Interface.
+func (s *steps) Swap(i, j int) { s.list[i], s.list[j] = s.list[j], s.list[i] }
 
 // Push implements heap.Interface.
-func (s *steps) Push(x any) { *s = append(*s, x.(step)) }
+func (s *steps) Push(x any) { s.list = append(s.list, x.(step)) }
 
 // Pop implements heap.Interface.
 func (s *steps) Pop() any {
-	old := *s
-	last := old[len(old)-1]
-	*s = old[:len(old)-1]
+	n := len(s.list) - 1
+	last := s.list[n]
+	s.list[n] = step{}
+	s.list = s.list[:n]
 	return last
 }
 

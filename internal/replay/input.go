@@ -86,10 +86,12 @@ func (in *input) readLine() ([]byte, error) {
 	if errors.Is(err, bufio.ErrBufferFull) {
 		line, err = in.readLong(line)
 	}
-	if err != nil && (err != io.EOF || len(line) == 0) {
-		if err == io.EOF {
+	switch {
+	case errors.Is(err, io.EOF):
+		if len(line) == 0 {
 			return nil, io.EOF
 		}
+	case err != nil:
 		return nil, fmt.Errorf("reading %s after line %d: %w", in.name, in.line, err)
 	}
 	in.line++

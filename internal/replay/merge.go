@@ -1,36 +1,41 @@
 package replay
 
 // merge is a heap of files: the first is that whose next good event is earliest, of several the one named first.
-type merge []mergeItem
+type merge struct{ files []mergeItem }
 
 type mergeItem struct {
 	order int // as named
 	in    *input
 }
 
-func (m merge) less(i, j int) bool {
-	a, b := m[i].in.event.Time, m[j].in.event.Time
-	return a < b || a == b && m[i].order < m[j].order
+func (m *merge) empty() bool { return len(m.files) == 0 }
+
+func (m *merge) top() *input { return m.files[0].in }
+
+func (m *merge) less(i, j int) bool {
+	a, b := &m.files[i], &m.files[j]
+	return a.in.event.Time < b.in.event.Time || a.in.event.Time == b.in.event.Time && a.order < b.order
 }
 
+func (m *merge) swap(i, j int) { m.files[i], m.files[j] = m.files[j], m.files[i] }
+
 func (m *merge) push(order int, in *input) {
-	*m = append(*m, mergeItem{order, in})
-	h := *m
-	for i := len(h) - 1; i > 0; {
+	m.files = append(m.files, mergeItem{order, in})
+	for i := len(m.files) - 1; i > 0; {
 		parent := (i - 1) / 2
-		if !h.less(i, parent) {
+		if !m.less(i, parent) {
 			return
 		}
-		h[i], h[parent] = h[parent], h[i]
+		m.swap(i, parent)
 		i = parent
 	}
 }
 
 // fixTop restores the order after the first file has moved on.
-func (m merge) fixTop() {
+func (m *merge) fixTop() {
 	for i := 0; ; {
 		least := i
-		for child := 2*i + 1; child <= 2*i+2 && child < len(m); child++ {
+		for child := 2*i + 1; child <= 2*i+2 && child < len(m.files); child++ {
 			if m.less(child, least) {
 				least = child
 			}
@@ -38,17 +43,16 @@ func (m merge) fixTop() {
 		if least == i {
 			return
 		}
-		m[i], m[least] = m[least], m[i]
+		m.swap(i, least)
 		i = least
 	}
 }
 
 // popTop removes the first file.
 func (m *merge) popTop() {
-	h := *m
-	last := len(h) - 1
-	h[0] = h[last]
-	h[last] = mergeItem{}
-	*m = h[:last]
+	last := len(m.files) - 1
+	m.swap(0, last)
+	m.files[last] = mergeItem{}
+	m.files = m.files[:last]
 	m.fixTop()
 }

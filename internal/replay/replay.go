@@ -173,8 +173,8 @@ func (r *run) loop() error {
 	}
 	// Where the end is not given, it is the greatest time of any event, which the clock has then reached.
 	end := r.until
-	for n := 1; len(r.files) > 0; n++ {
-		in := r.files[0].in
+	for n := 1; !r.files.empty(); n++ {
+		in := r.files.top()
 		ev := &in.event
 		if r.bounded && ev.Time > r.until {
 			r.result.LeftOut++
@@ -231,7 +231,7 @@ func (r *run) check() error {
 func (r *run) next(in *input) (bool, error) {
 	for {
 		line, err := in.readLine()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return false, nil
 		}
 		if err != nil {

@@ -336,7 +336,7 @@ func TestPartitionsKeepOrder(t *testing.T) {
 func TestInterrupt(t *testing.T) {
 	opt := newOptions(t, `{segments: {buyer: {when: purchase.size() >= 1}}}`)
 	r, w := io.Pipe()
-	defer w.Close()
+	defer func() { _ = w.Close() }()
 	var out bytes.Buffer
 	opt.Files, opt.Stdin, opt.Out = []File{{Path: "-"}}, r, &out
 	ctx, cancel := context.WithCancel(t.Context())
