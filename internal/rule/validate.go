@@ -97,7 +97,7 @@ func (v *validator) walk(e ast.Expr, bound []string) {
 			return
 		}
 	case ast.ComprehensionKind:
-		v.comprehension(e)
+		v.comprehension(e, bound)
 	}
 	eachChild(e, bound, v.walk)
 }
@@ -152,9 +152,13 @@ func (v *validator) inMacro(e ast.Expr) bool {
 }
 
 // comprehension wants no list whose elements are events of another list.
-func (v *validator) comprehension(e ast.Expr) {
+func (v *validator) comprehension(e ast.Expr, bound []string) {
 	comp := e.AsComprehension()
 	t := v.typeOf(e)
+	if over := comp.IterRange(); comp.HasIterVar2() && v.typeOf(over).Kind() == types.ListKind && v.unbounded(over, bound) {
+		v.fail(v.at(over, "", `the places of events in a list without a window cannot be kept: write .last("90d") or .newest(100) before it`))
+		return
+	}
 	if t.Kind() == types.MapKind {
 		if of := t.Parameters()[1]; isEvents(of) {
 			v.fail(v.at(e, "", "events are not put into maps: count them with count_by, or add with sum_by"))
@@ -165,7 +169,12 @@ func (v *validator) comprehension(e ast.Expr) {
 		return
 	}
 	body := mapBody(e)
-	if body == nil || body.Kind() != ast.IdentKind || body.AsIdent() != comp.IterVar() || comp.HasIterVar2() {
+	own := body != nil && body.Kind() == ast.IdentKind && body.AsIdent() == comp.IterVar() && !comp.HasIterVar2()
+	if own && len(comp.LoopStep().AsCall().Args()) == 2 {
+		v.fail(v.at(e, "", "this maps each event to itself: leave the map out, or name one of its fields"))
+		return
+	}
+	if !own {
 		v.fail(v.at(e, "", "this makes a list of other events: choose among the events of one list with .filter(e, …)"))
 	}
 }
@@ -197,6 +206,8 @@ func (v *validator) call(e ast.Expr, bound []string) bool {
 		v.memberOf(args)
 	case operators.Add:
 		v.addition(e, args, bound)
+	case operators.Index:
+		v.place(e, args, bound)
 	case FnInSegment:
 		v.segment(args[1])
 	default:
@@ -259,6 +270,16 @@ func (v *validator) addition(e ast.Expr, args []ast.Expr, bound []string) {
 			v.fail(v.at(arg, "", `this keeps a value of every event for ever: write .last("90d") before it`))
 			return
 		}
+	}
+}
+
+// place refuses to ask for an event, or for one of endlessly many values, by its place in a list.
+func (v *validator) place(e ast.Expr, args []ast.Expr, bound []string) {
+	switch text := v.text(args[0], "list"); {
+	case isEvents(v.typeOf(args[0])):
+		v.fail(v.at(e, "", "events are not asked for by their place: write %s.first(), %s.newest() or %s.newest(3)", text, text, text))
+	case v.unbounded(args[0], bound):
+		v.fail(v.at(args[0], "", `this keeps a value of every event for ever: write .last("90d") before it, or .first() or .newest()`))
 	}
 }
 
