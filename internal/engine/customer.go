@@ -1,0 +1,184 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/ruas/ruas/internal/event"
+	"github.com/ruas/ruas/internal/plan"
+)
+
+// Customer is the state of one customer. One goroutine at a time may use it.
+type Customer struct {
+	id string
+	// born: there was an event. Nobody is a member before.
+	born bool
+	// at is the moment of the latest decision.
+	at       int64
+	state    *plan.State
+	members  []member // sorted by segment
+	due      []due    // sorted by segment
+	deadline int64
+	seen     seen
+	asides   []Aside // sorted by time, ties in order of arrival
+}
+
+// member is what a customer has been in a segment: in while seq is odd.
+type member struct {
+	segment int
+	seq     uint64
+	since   int64
+}
+
+// due is the moment at which time alone may change a segment.
+type due struct {
+	segment int
+	at      int64
+}
+
+// Aside is an event that is ahead of the present: it waits for its time as it came.
+type Aside struct {
+	Time   int64
+	Source string
+	Record []byte
+}
+
+// NewCustomer returns a customer without events.
+func (e *Engine) NewCustomer(id string) *Customer {
+	return &Customer{id: id, state: e.plan.NewState(), deadline: Never}
+}
+
+// ID returns the customer's id.
+func (c *Customer) ID() string { return c.id }
+
+// Empty tells that nothing is known of the customer.
+func (c *Customer) Empty() bool { return !c.born && len(c.asides) == 0 }
+
+// Deadline returns the next moment at which time alone may flip a segment; Never where it cannot.
+func (c *Customer) Deadline() int64 { return c.deadline }
+
+// Memberships yields each segment that the customer ever was in, by its place in Segments, with the moment and the number of
+// the latest change.
+func (c *Customer) Memberships(yield func(segment int, in bool, since int64, seq uint64) bool) {
+	for _, m := range c.members {
+		if !yield(m.segment, m.seq%2 == 1, m.since, m.seq) {
+			return
+		}
+	}
+}
+
+// In tells whether the customer is a member of a segment.
+func (c *Customer) In(segment int) bool {
+	for i := range c.members {
+		if c.members[i].segment == segment {
+			return c.members[i].seq%2 == 1
+		}
+	}
+	return false
+}
+
+// flip changes the membership of a segment and returns the number of the change.
+func (c *Customer) flip(segment int, now int64) uint64 {
+	i, ok := slices.BinarySearchFunc(c.members, segment, func(m member, s int) int { return m.segment - s })
+	if !ok {
+		c.members = slices.Insert(c.members, i, member{segment: segment})
+	}
+	c.members[i].seq++
+	c.members[i].since = now
+	return c.members[i].seq
+}
+
+// setDue notes when a segment is to be decided by time alone.
+func (c *Customer) setDue(segment int, at int64) {
+	i, ok := slices.BinarySearchFunc(c.due, segment, func(d due, s int) int { return d.segment - s })
+	switch {
+	case at == Never && ok:
+		c.due = slices.Delete(c.due, i, i+1)
+	case at == Never:
+	case ok:
+		c.due[i].at = at
+	default:
+		c.due = slices.Insert(c.due, i, due{segment: segment, at: at})
+	}
+}
+
+func (c *Customer) updateDeadline() {
+	c.deadline = Never
+	for i := range c.due {
+		c.deadline = min(c.deadline, c.due[i].at)
+	}
+}
+
+// Aside returns the earliest event that was set aside.
+func (c *Customer) Aside() (a Aside, ok bool) {
+	if len(c.asides) == 0 {
+		return Aside{}, false
+	}
+	return c.asides[0], true
+}
+
+// SetAside keeps an event until its time. It clones the record.
+func (c *Customer) SetAside(a Aside) {
+	a.Record = slices.Clone(a.Record)
+	i := len(c.asides)
+	for i > 0 && c.asides[i-1].Time > a.Time {
+		i--
+	}
+	c.asides = slices.Insert(c.asides, i, a)
+}
+
+// TakeAside removes and returns the earliest event that was set aside. There must be one.
+func (c *Customer) TakeAside() Aside {
+	a := c.asides[0]
+	c.asides = slices.Delete(c.asides, 0, 1)
+	return a
+}
+
+// seen remembers the ids of accepted events: 64-bit hashes, so that of 4,096 remembered ids two different ones are taken for
+// each other once in some 10^12 customers.
+type seen struct {
+	ids    []uint64
+	clocks []int64 // at which each was accepted: never falling
+}
+
+// add tells whether an id is new at the clock, and remembers it.
+func (s *seen) add(id uint64, clock, window int64) bool {
+	old := 0
+	for old < len(s.clocks) && clock-s.clocks[old] >= window {
+		old++
+	}
+	if old > 0 {
+		s.ids = s.ids[:copy(s.ids, s.ids[old:])]
+		s.clocks = s.clocks[:copy(s.clocks, s.clocks[old:])]
+	}
+	if slices.Contains(s.ids, id) {
+		return false
+	}
+	if len(s.ids) == maxSeen {
+		s.ids = slices.Delete(s.ids, 0, 1)
+		s.clocks = slices.Delete(s.clocks, 0, 1)
+	}
+	s.ids, s.clocks = append(s.ids, id), append(s.clocks, clock)
+	return true
+}
+
+// identity hashes the type and the id of an event (FNV-1a, 64 bits, with a final mix from MurmurHash3).
+func identity(ev *event.Event) uint64 {
+	const prime = 1099511628211
+	h := uint64(14695981039346656037)
+	for _, s := range [2]string{ev.Type.Name, ev.ID} {
+		for i := 0; i < len(s); i++ {
+			h = (h ^ uint64(s[i])) * prime
+		}
+		h = (h ^ 0xff) * prime
+	}
+	h ^= h >> 33
+	h *= 0xff51afd7ed558ccd
+	h ^= h >> 33
+	h *= 0xc4ceb9fe1a85ec53
+	return h ^ h>>33
+}
+
+func (c *Customer) sortMembers() {
+	slices.SortFunc(c.members, func(a, b member) int { return a.segment - b.segment })
+	slices.SortFunc(c.due, func(a, b due) int { return a.segment - b.segment })
+}

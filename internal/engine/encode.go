@@ -1,0 +1,175 @@
+package engine
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/ruas/ruas/internal/feature"
+)
+
+// version is the first byte of an encoded customer.
+const version = 1
+
+// ErrVersion is returned for a state that a newer release wrote.
+var ErrVersion = errors.New("the state was written by a newer release of ruas: run that release, or a newer one")
+
+// What an encoded customer holds beside memberships.
+const (
+	wasBorn = 1 << iota
+	hasSeen
+	hasAsides
+)
+
+// Encode appends a customer's state to dst: compact, and the same bytes for the same state. All moments but one are written as
+// their distance from the moment of the latest decision.
+func (e *Engine) Encode(c *Customer, dst []byte) []byte {
+	flags := byte(0)
+	if c.born {
+		flags |= wasBorn
+	}
+	from := 0
+	for from < len(c.seen.clocks) && c.at-c.seen.clocks[from] >= e.dedup {
+		from++ // whatever comes next finds the clock at c.at or later
+	}
+	if from < len(c.seen.clocks) {
+		flags |= hasSeen
+	}
+	if len(c.asides) > 0 {
+		flags |= hasAsides
+	}
+	dst = append(dst, version, flags)
+	dst = binary.AppendVarint(dst, c.at)
+	dst = e.appendMembers(c, dst)
+	if flags&hasSeen != 0 {
+		dst = binary.AppendUvarint(dst, uint64(len(c.seen.ids)-from))
+		for i := from; i < len(c.seen.ids); i++ {
+			dst = binary.LittleEndian.AppendUint64(dst, c.seen.ids[i])
+			dst = binary.AppendVarint(dst, c.at-c.seen.clocks[i])
+		}
+	}
+	if flags&hasAsides != 0 {
+		dst = binary.AppendUvarint(dst, uint64(len(c.asides)))
+		for _, a := range c.asides {
+			dst = binary.AppendVarint(dst, a.Time-c.at)
+			dst = feature.AppendString(dst, a.Source)
+			dst = feature.AppendString(dst, string(a.Record))
+		}
+	}
+	return e.plan.Append(dst, c.state, c.at)
+}
+
+// appendMembers writes a record a segment that the customer ever was in or that is due.
+func (e *Engine) appendMembers(c *Customer, dst []byte) []byte {
+	n := len(c.members)
+	for i := range c.due {
+		if !c.hasMember(c.due[i].segment) {
+			n++
+		}
+	}
+	dst = binary.AppendUvarint(dst, uint64(n))
+	m, d := 0, 0
+	for m < len(c.members) || d < len(c.due) {
+		segment := 0
+		switch {
+		case m == len(c.members):
+			segment = c.due[d].segment
+		case d == len(c.due):
+			segment = c.members[m].segment
+		default:
+			segment = min(c.members[m].segment, c.due[d].segment)
+		}
+		dst = binary.LittleEndian.AppendUint32(dst, e.plan.Segments[segment].Hash)
+		isDue := d < len(c.due) && c.due[d].segment == segment
+		seq, since := uint64(0), c.at
+		if m < len(c.members) && c.members[m].segment == segment {
+			seq, since = c.members[m].seq, c.members[m].since
+			m++
+		}
+		head := seq << 1
+		if isDue {
+			head |= 1
+		}
+		dst = binary.AppendUvarint(dst, head)
+		if seq > 0 {
+			dst = binary.AppendVarint(dst, c.at-since)
+		}
+		if isDue {
+			dst = binary.AppendVarint(dst, c.due[d].at-c.at)
+			d++
+		}
+	}
+	return dst
+}
+
+func (c *Customer) hasMember(segment int) bool {
+	for i := range c.members {
+		if c.members[i].segment == segment {
+			return true
+		}
+	}
+	return false
+}
+
+// Decode reads what Encode wrote. ErrVersion: a newer release wrote it. Parts that the rules in force do not know are left
+// out.
+func (e *Engine) Decode(id string, b []byte) (*Customer, error) {
+	r := feature.NewReader(b)
+	switch v := r.Byte(); {
+	case r.Err() != nil || v == 0:
+		return nil, fmt.Errorf("reading the state of a customer: %w", feature.ErrTruncated)
+	case v > version:
+		return nil, ErrVersion
+	}
+	flags := r.Byte()
+	c := &Customer{id: strings.Clone(id), born: flags&wasBorn != 0, at: r.Int()}
+	e.readMembers(c, r)
+	if flags&hasSeen != 0 {
+		for n := r.Count(); n > 0 && r.Err() == nil; n-- {
+			c.seen.ids = append(c.seen.ids, r.Uint64())
+			c.seen.clocks = append(c.seen.clocks, c.at-r.Int())
+		}
+	}
+	if flags&hasAsides != 0 {
+		for n := r.Count(); n > 0 && r.Err() == nil; n-- {
+			c.asides = append(c.asides, Aside{Time: c.at + r.Int(), Source: r.String(), Record: []byte(r.String())})
+		}
+	}
+	c.state, _ = e.plan.Read(r, c.at)
+	if r.Err() != nil || r.Rest() > 0 {
+		return nil, fmt.Errorf("reading the state of a customer: %w", feature.ErrTruncated)
+	}
+	c.updateDeadline()
+	return c, nil
+}
+
+func (e *Engine) readMembers(c *Customer, r *feature.Reader) {
+	sorted := true
+	for n := r.Count(); n > 0 && r.Err() == nil; n-- {
+		segment, known := e.plan.SegmentOf(r.Uint32())
+		head := r.Uint()
+		m := member{segment: segment, seq: head >> 1}
+		if m.seq > 0 {
+			m.since = c.at - r.Int()
+		}
+		d := due{segment: segment, at: Never}
+		if head&1 != 0 {
+			d.at = c.at + r.Int()
+		}
+		if !known {
+			continue
+		}
+		if m.seq > 0 {
+			sorted = sorted && (len(c.members) == 0 || c.members[len(c.members)-1].segment < segment)
+			c.members = append(c.members, m)
+		}
+		if head&1 != 0 {
+			sorted = sorted && (len(c.due) == 0 || c.due[len(c.due)-1].segment < segment)
+			c.due = append(c.due, d)
+		}
+	}
+	if !sorted {
+		c.sortMembers() // the rules changed, and with them the order of segments
+	}
+}

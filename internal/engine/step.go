@@ -1,0 +1,112 @@
+package engine
+
+import (
+	"github.com/ruas/ruas/internal/event"
+	"github.com/ruas/ruas/internal/plan"
+)
+
+// stepper is the scratch space of one step.
+type stepper struct {
+	*Engine
+	frame   *plan.Frame
+	touched *plan.Touched
+}
+
+// stepper lends a stepper, bound to a customer at a moment; done gives it back.
+func (e *Engine) stepper(c *Customer, now int64) *stepper {
+	s, ok := e.steppers.Get().(*stepper)
+	if !ok {
+		s = &stepper{Engine: e, frame: e.plan.NewFrame(), touched: e.plan.NewTouched()}
+	}
+	s.frame.Bind(c.state, c, now)
+	return s
+}
+
+func (s *stepper) done() { s.steppers.Put(s) }
+
+// Apply steps c by an event. The clock has moved to the greater of itself and the event's time. A duplicate changes nothing.
+// Changes are appended to out; their moment is the clock.
+func (e *Engine) Apply(c *Customer, ev *event.Event, clock int64, out []Change) []Change {
+	if !c.seen.add(identity(ev), clock, e.dedup) {
+		return out
+	}
+	s := e.stepper(c, clock)
+	defer s.done()
+	e.plan.Ingest(s.frame, ev, s.touched)
+	if !c.born {
+		c.born = true
+		s.all()
+	}
+	// What time alone would have moved at this very moment counts as moved by the event.
+	s.dueBy(c, clock)
+	return s.decide(c, clock, CauseEvent, ev.ID, out)
+}
+
+// Fire decides c wherever time alone may move it at or before m, in order of the moments.
+func (e *Engine) Fire(c *Customer, m int64, out []Change) []Change {
+	s := e.stepper(c, m)
+	defer s.done()
+	for c.deadline <= m {
+		now := c.deadline
+		s.frame.Bind(c.state, c, now)
+		s.dueBy(c, now)
+		out = s.decide(c, now, CauseTime, "", out)
+	}
+	return out
+}
+
+// Redecide decides every segment of c anew, for another cause than an event or time.
+func (e *Engine) Redecide(c *Customer, clock int64, cause Cause, out []Change) []Change {
+	if !c.born {
+		return out
+	}
+	s := e.stepper(c, clock)
+	defer s.done()
+	s.all()
+	return s.decide(c, clock, cause, "", out)
+}
+
+func (s *stepper) all() {
+	for i := range s.plan.Segments {
+		s.touched.Add(i)
+	}
+}
+
+// dueBy touches the segments that time alone may change at or before m.
+func (s *stepper) dueBy(c *Customer, m int64) {
+	if c.deadline > m {
+		return
+	}
+	for i := range c.due {
+		if c.due[i].at <= m {
+			s.touched.Add(c.due[i].segment)
+		}
+	}
+}
+
+// decide decides the touched segments, each after those that it asks for, and those that ask for one that flipped.
+func (s *stepper) decide(c *Customer, now int64, cause Cause, eventID string, out []Change) []Change {
+	f, touched := s.frame, s.touched
+	first := len(out)
+	c.at = now
+	for i := 0; i < touched.Len(); i++ {
+		segment := touched.At(i)
+		in := c.In(segment)
+		if s.plan.Decide(f, segment, in) != in {
+			in = !in
+			seq := c.flip(segment, now)
+			out = append(out, Change{
+				Customer: c.id, Segment: segment, Join: in, Time: now, Cause: cause, EventID: eventID, Seq: seq,
+			})
+			touched.Add(s.plan.Segments[segment].Asked...)
+		}
+		c.setDue(segment, s.plan.Next(f, segment, in))
+	}
+	touched.Reset()
+	c.updateDeadline()
+	for i := first; i < len(out); i++ {
+		// Features are read when all segments are decided.
+		out[i].Features = s.features(out[i].Segment)
+	}
+	return out
+}
