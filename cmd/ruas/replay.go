@@ -35,7 +35,12 @@ error, or kept with --dead-letters. When interrupted, it prints what it had.
 ` + exitCodes,
 		Example: `  ruas replay events.jsonl
   ruas replay --segments my.yaml --until 2026-12-01T00:00:00Z purchases=p.jsonl.gz browsing=b.jsonl.gz`,
-		Args: func(cmd *cobra.Command, args []string) error { return usage(cobra.MinimumNArgs(1)(cmd, args)) },
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage(errors.New("replay needs a file of events (- is standard input)"))
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error { return runReplay(cmd, s, &flags, args) },
 	}
 	configFlag(cmd, &flags.config)
@@ -93,7 +98,7 @@ func runReplay(cmd *cobra.Command, s streams, flags *replayFlags, args []string)
 		fmt.Fprintln(s.err, "ruas: interrupted: these are the changes up to then")
 	}
 	if flags.strict && result.Rejected > 0 {
-		return fmt.Errorf("%d lines are no good", result.Rejected)
+		return fmt.Errorf("%d %s no good", result.Rejected, plural(int(result.Rejected), "line is", "lines are"))
 	}
 	return nil
 }

@@ -45,6 +45,7 @@ Begin with 'ruas demo'.
 		Args:              cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
+				cmd.SetOut(s.err)
 				return errors.Join(cmd.Help(), usageReported)
 			}
 			names := []string{}
@@ -74,8 +75,13 @@ Begin with 'ruas demo'.
 // usageReported is the error of a command line for which the help was written.
 var usageReported = usage(errReported)
 
-// noArguments refuses arguments, as a mistake of usage.
-func noArguments(cmd *cobra.Command, args []string) error { return usage(cobra.NoArgs(cmd, args)) }
+// noArguments refuses arguments.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usage(fmt.Errorf("%s takes no arguments, but was given %q", cmd.Name(), args[0]))
+	}
+	return nil
+}
 
 // configFlag adds -c.
 func configFlag(cmd *cobra.Command, path *string) {

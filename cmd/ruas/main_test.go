@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bytes"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// ruas runs a command line in a folder of its own, with files in it, and gives its exit code and what it wrote.
+func ruas(t *testing.T, files map[string]string, environ []string, args ...string) (code int, out, err string) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	for name, text := range files {
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var outBuffer, errBuffer bytes.Buffer
+	code = execute(t.Context(), args, streams{strings.NewReader(files["stdin"]), &outBuffer, &errBuffer, environ})
+	return code, outBuffer.String(), errBuffer.String()
+}
+
+func TestExitCodesAndMessages(t *testing.T) {
+	good := "segments:\n  buyer: {when: purchase.size() > 0}\n"
+	bad := "segments:\n  buyer: {when: purchas.size() > 0}\n"
+	for _, c := range []struct {
+		name    string
+		files   map[string]string
+		environ []string
+		args    []string
+		code    int
+		message string // part of standard error
+	}{
+		{"no command", nil, nil, nil, exitUsage, "Available Commands:"},
+		{"help", nil, nil, []string{"--help"}, exitFine, ""},
+		{"help of a command", nil, nil, []string{"replay", "--help"}, exitFine, ""},
+		{"no such command", nil, nil, []string{"rnu"}, exitUsage, `ruas: there is no command "rnu"; did you mean "run"?`},
+		{"no such flag", nil, nil, []string{"run", "--fast"}, exitUsage, "ruas: unknown flag: --fast\nRun 'ruas run --help' for usage."},
+		{"an argument too many", nil, nil, []string{"run", "x"}, exitUsage, `run takes no arguments, but was given "x"`},
+		{"version", nil, nil, []string{"version"}, exitFine, ""},
+		{"no files to replay", nil, nil, []string{"replay"}, exitUsage, "replay needs a file of events"},
+		{"no partitions", nil, nil, []string{"replay", "--partitions", "0", "x"}, exitUsage, "want a number from 1"},
+		{"no time", nil, nil, []string{"replay", "--until", "tomorrow", "x"}, exitUsage, `--until is "tomorrow"`},
+		{"no such source", nil, nil, []string{"replay", "purchase=x"}, exitUsage, `no source "purchase" in the configuration; did you mean "purchases"?`},
+		{"no such file", map[string]string{"segments/a.yaml": good}, nil, []string{"replay", "x"}, exitInput, "x"},
+		{"no configuration", nil, nil, []string{"run", "-c", "ruas.yaml"}, exitInput, "there is no configuration file ruas.yaml"},
+		{"a wrong configuration", map[string]string{"ruas.yaml": "clok: 1\n"}, nil, []string{"check", "-c", "ruas.yaml"}, exitInput, `did you mean "clock"?`},
+		{"a wrong variable", nil, []string{"RUAS_CLOCK=x"}, []string{"check"}, exitInput, "RUAS_CLOCK"},
+		{"good segments", map[string]string{"segments/a.yaml": good}, nil, []string{"check"}, exitFine, ""},
+		{"segments of the configuration", map[string]string{"c/ruas.yaml": "segments: [mine]\n", "c/mine/a.yaml": good}, nil, []string{"check", "-c", "c/ruas.yaml"}, exitFine, ""},
+		{"no segments", nil, nil, []string{"check"}, exitInput, "segments"},
+		{"bad segments", map[string]string{"a.yaml": bad}, nil, []string{"check", "a.yaml"}, exitInput, "a.yaml:2:"},
+		{"no such format", nil, nil, []string{"check", "--format", "xml"}, exitUsage, "want table or json"},
+		{"nobody to ask", nil, []string{"RUAS_HTTP_LISTEN=127.0.0.1:" + unusedPort(t)}, []string{"health"}, exitUnreachable, "refused"},
+		{"no address to ask", nil, []string{"RUAS_HTTP_LISTEN=", "RUAS_ADMIN_LISTEN="}, []string{"health"}, exitUsage, "no address to ask"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			code, out, err := ruas(t, c.files, c.environ, c.args...)
+			if code != c.code || !strings.Contains(err, c.message) || (c.message == "" && err != "") {
+				t.Errorf("exit code %d, want %d\nout: %s\nerr: %s", code, c.code, out, err)
+			}
+		})
+	}
+}
+
+func unusedPort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+func TestHealthAsksTheRunningRuas(t *testing.T) {
+	status := http.StatusOK
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/readyz" {
+			t.Errorf("asked for %s", r.URL.Path)
+		}
+		w.WriteHeader(status)
+	}))
+	t.Cleanup(server.Close)
+	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, listen := range []string{":" + port, "0.0.0.0:" + port, "127.0.0.1:" + port} {
+		if code, _, message := ruas(t, nil, []string{"RUAS_HTTP_LISTEN=" + listen}, "health"); code != exitFine {
+			t.Errorf("%s: %d %s", listen, code, message)
+		}
+	}
+	status = http.StatusServiceUnavailable
+	if code, _, message := ruas(t, nil, []string{"RUAS_HTTP_LISTEN=:" + port}, "health"); code != exitUnreachable || !strings.Contains(message, "not ready") {
+		t.Errorf("%d %s", code, message)
+	}
+}
+
+func TestReplay(t *testing.T) {
+	files := map[string]string{
+		"segments/a.yaml": "segments:\n  buyer: {when: purchase.last(\"1h\").size() > 0}\n",
+		"ruas.yaml":       "sources: {shop: {type: purchase, fields: {id: nr, customer_id: who.id, time: at}}}\n",
+		"plain.jsonl":     `{"id":"e1","type":"purchase","customer_id":"c1","time":"2026-01-01T10:00:00Z","amount":1}` + "\nnonsense\n",
+		"mapped.jsonl":    `{"nr":"e2","who":{"id":"c2"},"at":1767261600000,"amount":1}` + "\n", // 2026-01-01T10:00:00Z
+		"stdin":           `{"id":"e3","type":"purchase","customer_id":"c3","time":"2026-01-01T10:00:00Z","amount":1}` + "\n",
+	}
+	times := func(out string) string {
+		var list []string
+		for line := range strings.Lines(out) {
+			_, rest, _ := strings.Cut(line, `"customer_id":"`)
+			customer, _, _ := strings.Cut(rest, `"`)
+			_, rest, _ = strings.Cut(line, `"change":"`)
+			change, _, _ := strings.Cut(rest, `"`)
+			_, rest, _ = strings.Cut(line, `"time":"`)
+			time, _, _ := strings.Cut(rest, `"`)
+			list = append(list, customer+" "+change+" "+time)
+		}
+		return strings.Join(list, ", ")
+	}
+	check := func(wantCode int, wantOut, wantErr string, args ...string) {
+		t.Helper()
+		code, out, message := ruas(t, files, nil, append([]string{"replay"}, args...)...)
+		if code != wantCode || times(out) != wantOut || !strings.Contains(message, wantErr) {
+			t.Errorf("%v: exit code %d\nout: %s\nerr: %s", args, code, out, message)
+		}
+	}
+	const c1 = "c1 join 2026-01-01T10:00:00.000Z"
+	check(exitFine, c1, "plain.jsonl:2: ", "plain.jsonl")
+	check(exitInput, c1, "1 line is no good", "--strict", "plain.jsonl")
+	check(exitFine, c1+", c1 leave 2026-01-01T11:00:00.000Z", "", "--until", "2026-01-01T11:00:00Z", "plain.jsonl")
+	check(exitFine, "c2 join 2026-01-01T10:00:00.000Z", "", "-c", "ruas.yaml", "shop=mapped.jsonl")
+	check(exitFine, "c3 join 2026-01-01T10:00:00.000Z", "", "-")
+	check(exitFine, c1, "", "--dead-letters", "dead.jsonl", "plain.jsonl")
+	kept, err := os.ReadFile("dead.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(kept), `"file":"plain.jsonl","line":2`) || !strings.Contains(string(kept), `"record":"nonsense"`) {
+		t.Errorf("dead letters: %s", kept)
+	}
+}
+
+func TestDemoRulesAreTheStarterSegments(t *testing.T) {
+	_, e, err := demoRules(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(e.Segments()); n < 40 {
+		t.Errorf("%d starter segments", n)
+	}
+}
