@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -156,7 +157,11 @@ func TestSpoilt(t *testing.T) {
 		if err == nil {
 			return
 		}
-		for _, e := range err.(Errors) {
+		var errs Errors
+		if !errors.As(err, &errs) {
+			t.Fatal(err)
+		}
+		for _, e := range errs {
 			for _, foreign := range []string{"overload", "undeclared", "dyn(", "list(", "map(", "google.", "@", "Syntax", "expecting", "ERROR",
 				"internal", "reserved identifier", "_var", "error)"} {
 				if strings.Contains(e.Message, foreign) && !strings.Contains(spoilt, foreign) {

@@ -24,7 +24,7 @@ func TestGuide(t *testing.T) {
 		return "segments:\n  a:\n    when: |\n      " + expr + "\n"
 	}
 	counts := map[string]int{}
-	for _, block := range regexp.MustCompile("(?ms)^```(\\w[\\w ]*)\n(.*?)^```$").FindAllStringSubmatch(string(content), -1) {
+	for _, block := range regexp.MustCompile("(?ms)^```(\\w[\\w ]*)\n(.*?)\n```").FindAllStringSubmatch(string(content), -1) {
 		kind, text := block[1], block[2]
 		counts[kind]++
 		if kind == "yaml" {

@@ -29,7 +29,7 @@ func Load(schema *event.Schema, paths []string) (*Set, error) {
 			errs = append(errs, &Error{File: path, Message: "there is no rule file in this folder: write one that ends in .yaml"})
 		}
 		for _, name := range names {
-			content, err := os.ReadFile(name) //nolint:gosec // the user names the files to read
+			content, err := os.ReadFile(name)
 			if err != nil {
 				return nil, fmt.Errorf("reading rules: %w", err)
 			}
@@ -281,16 +281,18 @@ func sendable(t *types.Type) bool {
 		return sendableScalar(t.Parameters()[0])
 	case types.MapKind:
 		return sendableScalar(t.Parameters()[0]) && sendableScalar(t.Parameters()[1])
+	default:
+		return sendableScalar(t)
 	}
-	return sendableScalar(t)
 }
 
 func sendableScalar(t *types.Type) bool {
 	switch t.Kind() {
 	case types.BoolKind, types.IntKind, types.DoubleKind, types.StringKind, types.TimestampKind:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 func sortedKeys[V any](m map[string]V) []string {

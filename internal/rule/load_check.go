@@ -102,6 +102,7 @@ func (p *parsed) findReferences(e ast.Expr, bound []string) {
 				p.segments = append(p.segments, reference{name: name, id: call.Args()[1].ID(), in: p})
 			}
 		}
+	default: // names of features and segments stand in no other node
 	}
 	eachChild(e, bound, p.findReferences)
 }
@@ -144,6 +145,7 @@ func eachChild(e ast.Expr, bound []string, visit func(ast.Expr, []string)) {
 		visit(comp.LoopCondition(), inner)
 		visit(comp.LoopStep(), inner)
 		visit(comp.Result(), outer)
+	default: // literals and names have no children
 	}
 }
 

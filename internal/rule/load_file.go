@@ -289,6 +289,7 @@ func kindName(n *yaml.Node) string {
 		return "a mapping (key: value)"
 	case yaml.SequenceNode:
 		return "a list"
+	default:
 	}
 	if isNull(n) || n.Value == "" {
 		return "nothing"

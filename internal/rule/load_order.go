@@ -107,10 +107,10 @@ func ordered(uses map[string][]reference, names []string) []string {
 
 type nameHeap []string
 
-func (h nameHeap) Len() int           { return len(h) }
-func (h nameHeap) Less(i, j int) bool { return h[i] < h[j] }
-func (h nameHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *nameHeap) Push(x any)        { *h = append(*h, x.(string)) }
+func (h *nameHeap) Len() int           { return len(*h) }
+func (h *nameHeap) Less(i, j int) bool { return (*h)[i] < (*h)[j] }
+func (h *nameHeap) Swap(i, j int)      { (*h)[i], (*h)[j] = (*h)[j], (*h)[i] }
+func (h *nameHeap) Push(x any)         { *h = append(*h, x.(string)) }
 func (h *nameHeap) Pop() any {
 	last := len(*h) - 1
 	x := (*h)[last]

@@ -258,7 +258,7 @@ func (w *scalarWalk) block(folded bool) bool {
 		return false
 	}
 	w.column = indent + 1
-	for i := 0; i < len(w.value); i++ {
+	for i := range w.value {
 		c, ok := w.peek()
 		switch {
 		case ok && c == w.value[i]:

@@ -125,12 +125,9 @@ func (x *explainer) functionFault(node ast.Expr, name string, args []ast.Expr) f
 			return x.at(body, "", "distinct takes texts, numbers, moments or true and false, and %s", x.isA(body))
 		case FnCountBy, FnSumBy:
 			if k := t.Kind(); k != types.StringKind && k != types.IntKind && k != types.BoolKind {
-				instead := ""
-				if k == types.DoubleKind {
-					instead = ": write int(" + x.text(body, "x") + ")"
-				} else if k == types.TimestampKind {
-					instead = ": write day(" + x.text(body, "t") + ")"
-				}
+				instead := map[types.Kind]string{
+					types.DoubleKind: ": write int(" + x.text(body, "x") + ")", types.TimestampKind: ": write day(" + x.text(body, "t") + ")",
+				}[k]
 				return x.at(body, "", "the key of %s is a string, an int or a bool, and %s%s", macroName(name), x.isA(body), instead)
 			}
 			if len(args) == 2 {

@@ -14,14 +14,14 @@ const syntaxError = "Syntax error: "
 // explainParse words what the parser found: of syntax errors only the first, for the others mostly follow from it.
 func (c *exprChecker) explainParse(p *parsed, found []*common.Error) Errors {
 	x := &explainer{c, p}
-	first, at := -1, 0
-	for i, one := range found {
-		if offset := p.offset(one.Location); strings.HasPrefix(one.Message, syntaxError) && (first < 0 || offset < at) {
-			first, at = i, offset
+	first, at := false, 0
+	for _, one := range found {
+		if offset := p.offset(one.Location); strings.HasPrefix(one.Message, syntaxError) && (!first || offset < at) {
+			first, at = true, offset
 		}
 	}
-	if first >= 0 {
-		f := x.syntaxFault(at, strings.TrimPrefix(found[first].Message, syntaxError))
+	if first {
+		f := x.syntaxFault(at)
 		if p.expr.at.cutByComment(len(p.tokens.runes)) {
 			f.message += "; YAML takes # after a blank for a comment: put the whole expression in single quotes"
 		}
@@ -63,7 +63,7 @@ var (
 	beyondBrackets = "this %s closes no %s"
 )
 
-func (x *explainer) syntaxFault(offset int, message string) fault {
+func (x *explainer) syntaxFault(offset int) fault {
 	t := x.p.tokens
 	for i, one := range t.list {
 		if one.kind == tokenString && !closedString(one.text) {

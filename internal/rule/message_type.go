@@ -37,6 +37,7 @@ func aType(t *types.Type) string {
 		if strings.ContainsAny(name[:1], "aeiou") {
 			return "an " + name
 		}
+	default:
 	}
 	return "a " + bareType(t)
 }
@@ -58,6 +59,7 @@ func bareType(t *types.Type) string {
 			}
 			return name + " event"
 		}
+	default:
 	}
 	return t.String()
 }
@@ -70,8 +72,9 @@ func plural(t *types.Type) string {
 		return "maps"
 	case types.ErrorKind, types.DynKind, types.TypeParamKind, types.AnyKind:
 		return "values of any type"
+	default:
+		return bareType(t) + "s"
 	}
-	return bareType(t) + "s"
 }
 
 func isNumber(t *types.Type) bool {
@@ -89,6 +92,7 @@ func isOpen(t *types.Type) bool {
 				return true
 			}
 		}
+	default:
 	}
 	return false
 }

@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -75,8 +76,8 @@ func FuzzParse(f *testing.F) {
 		if err == nil {
 			return
 		}
-		errs, ok := err.(Errors)
-		if !ok || len(errs) == 0 || errs.Error() == "" {
+		var errs Errors
+		if !errors.As(err, &errs) || len(errs) == 0 || errs.Error() == "" {
 			t.Fatalf("%q gives %v", content, err)
 		}
 		for _, e := range errs {

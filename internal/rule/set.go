@@ -1,3 +1,6 @@
+// Package rule owns what rule files say and what they may say: their YAML, the CEL environment of their expressions, types, the order in which
+// features and segments depend on each other, what is refused, and the words in which mistakes are told. It yields checked expressions, and
+// knows neither how they are evaluated nor how what they need is kept.
 package rule
 
 import (
@@ -97,9 +100,9 @@ func (s *Set) hash() string {
 
 // hashFields writes fields so that no two lists of fields give the same bytes.
 func hashFields(w io.Writer, fields ...string) {
-	fmt.Fprintf(w, "%d;", len(fields)) //nolint:errcheck // a hash never fails
+	fmt.Fprintf(w, "%d;", len(fields))
 	for _, f := range fields {
-		fmt.Fprintf(w, "%d:%s", len(f), f) //nolint:errcheck // a hash never fails
+		fmt.Fprintf(w, "%d:%s", len(f), f)
 	}
 }
 

@@ -98,6 +98,7 @@ func (v *validator) walk(e ast.Expr, bound []string) {
 		}
 	case ast.ComprehensionKind:
 		v.comprehension(e, bound)
+	default: // a literal or a field by itself is always right
 	}
 	eachChild(e, bound, v.walk)
 }
@@ -326,6 +327,7 @@ func (v *validator) unbounded(e ast.Expr, bound []string) bool {
 		if k := v.typeOf(e).Kind(); k == types.ListKind || k == types.MapKind {
 			return v.unbounded(e.AsComprehension().IterRange(), bound)
 		}
+	default:
 	}
 	return false
 }

@@ -34,13 +34,10 @@ func (v *validator) now(e ast.Expr, bound []string) nowKind {
 		return v.nowSelect(e, bound)
 	case ast.CallKind:
 		return v.nowCall(e, bound)
+	default:
+		eachChild(e, bound, func(child ast.Expr, inner []string) { v.none(child, inner, "") })
+		return heldNothing
 	}
-	eachChild(e, bound, func(child ast.Expr, inner []string) {
-		if held := v.now(child, inner); held != heldNothing {
-			v.refuse(child, held, "")
-		}
-	})
-	return heldNothing
 }
 
 func heldBy(e ast.Expr, bound []string) nowKind {
@@ -135,7 +132,7 @@ func (v *validator) nowCompared(e, left, right ast.Expr, bound []string) {
 	if b == heldMoment {
 		left, right, a = right, left, b
 	}
-	if a == heldMoment && !v.plainMoment(right, bound) {
+	if a == heldMoment && !v.plainMoment(right) {
 		v.fail(v.at(right, "", `%s is compared with a moment as it is: a constant timestamp, an event's time or an attribute; a shift goes into `+
 			`ago(…): e.time < ago("24h"), not e.time + duration("24h") < now`, v.text(left, "now")))
 	}
@@ -165,7 +162,7 @@ func (v *validator) bothHold(e ast.Expr, a, b nowKind) {
 
 // plainMoment tells whether a moment is a constant, an event's time, an attribute, or chosen among such; a feature that is a moment, and
 // the least or greatest time of events, count as an event's time.
-func (v *validator) plainMoment(e ast.Expr, bound []string) bool {
+func (v *validator) plainMoment(e ast.Expr) bool {
 	if v.typeOf(e).Kind() != types.TimestampKind {
 		return true // the types refuse what is no moment, unless the expression is spoilt already
 	}
@@ -176,15 +173,16 @@ func (v *validator) plainMoment(e ast.Expr, bound []string) bool {
 		args := e.AsCall().Args()
 		switch e.AsCall().FunctionName() {
 		case "timestamp":
-			return args[0].Kind() == ast.LiteralKind || v.plainMoment(args[0], bound) && v.typeOf(args[0]).Kind() == types.TimestampKind
+			return args[0].Kind() == ast.LiteralKind || v.plainMoment(args[0]) && v.typeOf(args[0]).Kind() == types.TimestampKind
 		case FnMin, FnMax:
 			body := mapBody(args[0])
-			return body != nil && v.plainMoment(body, bound)
+			return body != nil && v.plainMoment(body)
 		case operators.Conditional:
-			return v.plainMoment(args[1], bound) && v.plainMoment(args[2], bound)
+			return v.plainMoment(args[1]) && v.plainMoment(args[2])
 		case operators.Index:
 			return true
 		}
+	default:
 	}
 	return false
 }
