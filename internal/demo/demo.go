@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ruas/ruas/internal/api"
@@ -58,13 +59,26 @@ const (
 
 // Run shows the demo until the context is cancelled.
 func Run(ctx context.Context, opt Options) error {
+	if opt.Logger == nil {
+		opt.Logger = zap.NewNop()
+	}
+	screen, isTable := newDisplay(opt.Out)
+	if isTable {
+		log, hold := opt.Logger, &kept{}
+		opt.Logger = log.WithOptions(zap.WrapCore(func(c zapcore.Core) zapcore.Core { return held{c, hold} }))
+		defer func() {
+			if missed, err := hold.release(); missed > 0 || err != nil {
+				log.Warn("more was logged while the table was shown", zap.Int("entries", missed), zap.Error(err))
+			}
+		}()
+	}
+	defer screen.close()
 	d, err := start(ctx, opt)
 	if err != nil {
 		return err
 	}
 	defer d.stop()
-	d.screen = newDisplay(opt.Out)
-	defer d.screen.close()
+	d.screen = screen
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.pipeline.Run(ctx) })
 	group.Go(func() error { return ended(d.producer.run(ctx, d.client)) })
@@ -106,9 +120,6 @@ type demo struct {
 func start(ctx context.Context, opt Options) (d *demo, err error) {
 	if opt.Speed == 0 {
 		opt.Speed = 60
-	}
-	if opt.Logger == nil {
-		opt.Logger = zap.NewNop()
 	}
 	now := time.Now()
 	d = &demo{opt: opt, clock: shopClock{opening: now, start: now, speed: opt.Speed}}

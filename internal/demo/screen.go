@@ -34,15 +34,15 @@ type state struct {
 }
 
 // newDisplay is a table where out is a terminal, else plain lines.
-func newDisplay(out io.Writer) display {
+func newDisplay(out io.Writer) (d display, isTable bool) {
 	f, ok := out.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return &lines{w: out}
+		return &lines{w: out}, false
 	}
-	t := &table{f: f, colour: os.Getenv("NO_COLOR") == ""} //nolint:misspell // the variable's name is a convention: no-color.org
+	t := &table{f: f, size: func() (int, int, error) { return term.GetSize(int(f.Fd())) }, colour: os.Getenv("NO_COLOR") == ""} //nolint:misspell // the variable's name is a convention: no-color.org
 	// The alternate screen, so that the terminal is as it was at the end; no cursor.
 	t.write("\x1b[?1049h\x1b[?25l\x1b[2J")
-	return t
+	return t, true
 }
 
 // lines writes a line a change.
@@ -91,14 +91,16 @@ func (l *lines) print(format string, args ...any) { _, _ = fmt.Fprintf(l.w, form
 
 // table draws over itself on a terminal.
 type table struct {
-	f      *os.File
+	f      io.Writer
+	size   func() (width, height int, err error)
 	colour bool
 	buf    strings.Builder
 }
 
 func (t *table) change(*api.Change, bool) {}
 
-func (t *table) write(s string) { _, _ = t.f.WriteString(s) }
+// write ignores errors: the terminal may be gone.
+func (t *table) write(s string) { _, _ = io.WriteString(t.f, s) }
 
 func (t *table) close() { t.write("\x1b[?25h\x1b[?1049l") }
 
@@ -120,10 +122,11 @@ func (t *table) paint(code, text string) string {
 }
 
 func (t *table) draw(b *board, s state) {
-	width, height, err := term.GetSize(int(t.f.Fd()))
-	if err != nil || width < 20 || height < 6 {
+	width, height, err := t.size()
+	if err != nil {
 		width, height = 80, 24
 	}
+	width, height = max(width, 40), max(height, 6)
 	t.buf.Reset()
 	// One write, drawn at once where the terminal knows how (mode 2026), each line cleared behind its text: nothing flickers.
 	t.buf.WriteString("\x1b[?2026h\x1b[H")
