@@ -129,6 +129,16 @@ type circle struct {
 func circles(uses map[string][]reference) []circle {
 	var out []circle
 	done := map[string]bool{}
+	names := map[string]bool{}
+	for name, refs := range uses {
+		names[name] = true
+		for _, ref := range refs {
+			names[ref.name] = true
+		}
+	}
+	for _, name := range ordered(uses, sortedKeys(names)) {
+		done[name] = true // what can be ordered is in no circle
+	}
 	for _, name := range sortedKeys(uses) {
 		if done[name] {
 			continue
@@ -139,7 +149,7 @@ func circles(uses map[string][]reference) []circle {
 		}
 		c := circle{path: path, first: first}
 		for _, other := range sortedKeys(uses) {
-			if other == name || reaches(uses, name, other) && reaches(uses, other, name) {
+			if other == name || !done[other] && reaches(uses, name, other) && reaches(uses, other, name) {
 				c.members = append(c.members, other)
 				done[other] = true
 			}
