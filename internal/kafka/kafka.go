@@ -148,6 +148,10 @@ func (k *Kafka) explain(doing string, err error) error {
 	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.GroupAuthorizationFailed),
 		errors.Is(err, kerr.TransactionalIDAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
 		return &pipeline.Refusal{Reason: fmt.Sprintf("%s: Kafka does not allow it to this user (an ACL is missing): %v", doing, err), Unreachable: true}
+	case errors.Is(err, kerr.InvalidSessionTimeout):
+		return &pipeline.Refusal{Reason: fmt.Sprintf("%s: the broker does not allow a session_timeout of %v: %v", doing, k.opt.SessionTimeout, err)}
+	case errors.Is(err, kerr.InvalidTransactionTimeout):
+		return &pipeline.Refusal{Reason: fmt.Sprintf("%s: the broker does not allow a transaction_timeout of %v: %v", doing, k.opt.TransactionTimeout, err)}
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }

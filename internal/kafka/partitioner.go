@@ -1,11 +1,10 @@
 package kafka
 
 import (
+	"encoding/binary"
 	"fmt"
 	"hash/crc32"
 	"hash/fnv"
-
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // Partitioner gives the partition of a key among n, as producers choose it. name is murmur2 (Kafka's Java clients and most others),
@@ -13,8 +12,7 @@ import (
 func Partitioner(name string) (func(key []byte, n int32) int32, error) {
 	switch name {
 	case "murmur2", "":
-		hash := kgo.KafkaHasher(nil)
-		return func(key []byte, n int32) int32 { return int32(hash(key, int(n))) }, nil
+		return javaPartition, nil
 	case "crc32":
 		return func(key []byte, n int32) int32 { return int32(crc32.ChecksumIEEE(key) % uint32(n)) }, nil
 	case "fnv1a":
@@ -29,4 +27,30 @@ func Partitioner(name string) (func(key []byte, n int32) int32, error) {
 		}, nil
 	}
 	return nil, fmt.Errorf("there is no partitioner %q: murmur2, crc32 or fnv1a", name)
+}
+
+// javaPartition is how Kafka's Java clients choose.
+func javaPartition(key []byte, n int32) int32 { return int32(murmur2(key)&0x7fffffff) % n }
+
+// murmur2 is Austin Appleby's MurmurHash2, 32 bits, with the seed of Kafka's clients.
+func murmur2(key []byte) uint32 {
+	const (
+		seed  = 0x9747b28c
+		m     = 0x5bd1e995
+		shift = 24
+	)
+	h := seed ^ uint32(len(key))
+	for ; len(key) >= 4; key = key[4:] {
+		k := binary.LittleEndian.Uint32(key) * m
+		k = (k ^ k>>shift) * m
+		h = h*m ^ k
+	}
+	if len(key) > 0 {
+		for i := len(key) - 1; i >= 0; i-- {
+			h ^= uint32(key[i]) << (8 * i)
+		}
+		h *= m
+	}
+	h = (h ^ h>>13) * m
+	return h ^ h>>15
 }

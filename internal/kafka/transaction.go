@@ -92,12 +92,10 @@ func (p *partition) produce(ctx context.Context, tx *pipeline.Transaction) (int6
 // where the changes have another number of partitions, where Kafka's default partitioner puts the key.
 func (p *partition) changesPartition(key []byte) int32 {
 	if n := p.layout.ChangesPartitions; n != p.layout.Partitions {
-		return int32(murmur2(key, int(n)))
+		return javaPartition(key, n)
 	}
 	return p.number
 }
-
-var murmur2 = kgo.KafkaHasher(nil)
 
 // commitOffsets adds the offsets of the sources to the transaction, in the name of the member and its generation.
 func (p *partition) commitOffsets(ctx context.Context, offsets []int64) error {

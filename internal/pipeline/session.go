@@ -3,6 +3,8 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -185,17 +187,18 @@ func (s *session) load(ids map[string]struct{}) error {
 
 // adopt decodes a customer as the view holds it.
 func (s *session) adopt(id string, value []byte) (*customer, error) {
+	id = strings.Clone(id) // an event's is part of its record, which would stay in memory with it
 	c := &customer{id: id, generation: s.record.Generation, viewed: Never, size: len(value)}
 	if value == nil {
 		c.state = s.opt.Engine.NewCustomer(id)
 	} else {
 		generation, state, err := SplitState(value)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("customer %q: %w", id, err)
 		}
 		c.generation = generation
 		if c.state, err = s.opt.Engine.Decode(id, state); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("customer %q: %w", id, err)
 		}
 	}
 	s.customers.add(c)

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"time"
 
 	"go.uber.org/zap"
 )
@@ -35,11 +36,12 @@ func (t *task) run() {
 	var again backoff
 	said := ""
 	for {
+		began := time.Now()
 		worked, err := t.session()
 		if t.stopping.Err() != nil {
 			return
 		}
-		if worked {
+		if worked && time.Since(began) > backoffMost {
 			again.reset()
 			said = ""
 		}

@@ -230,6 +230,9 @@ func (s *shard) Deadlines(ctx context.Context, epoch, after int64, limit int) ([
 	list := make([]pipeline.Deadline, 0, len(found.Val()))
 	for _, z := range found.Val() {
 		id, _ := z.Member.(string)
+		if id == mark { // at infinity, which not every server leaves out
+			continue
+		}
 		list = append(list, pipeline.Deadline{Customer: id, At: int64(z.Score)})
 	}
 	return list, nil

@@ -1,0 +1,121 @@
+package pipeline_test
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/ruas/ruas/internal/kafka"
+	"github.com/ruas/ruas/internal/pipeline"
+	"github.com/ruas/ruas/internal/workload"
+)
+
+// refuse fails a test in which a record is no good.
+type refuse struct{ t *testing.T }
+
+func (r refuse) Reject(file string, line int64, reason error, _ []byte) error {
+	r.t.Errorf("%s:%d: %v", file, line, reason)
+	return nil
+}
+
+func (r refuse) Flush() error { return nil }
+
+// shop is the benchmark's data, as records and as files, with the closing events.
+type shop struct {
+	records []*kgo.Record
+	closing []*kgo.Record
+	files   map[string][]byte
+	until   int64
+}
+
+func newShop(t *testing.T, events, customers int) shop {
+	t.Helper()
+	partition, err := kafka.Partitioner("murmur2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	opt := workload.Options{Events: events, Customers: customers, Seed: 7}
+	s := shop{files: make(map[string][]byte)}
+	for rec := range workload.Records(opt) {
+		s.records = append(s.records, &kgo.Record{Topic: rec.Topic, Key: []byte(rec.Key), Value: bytes.Clone(rec.Value)})
+		s.files[rec.Topic] = append(append(s.files[rec.Topic], rec.Value...), '\n')
+		s.until = rec.Time
+	}
+	key := func(p int) string {
+		for i := 0; ; i++ {
+			if k := fmt.Sprintf("end%d", i); partition([]byte(k), partitions) == int32(p) {
+				return k
+			}
+		}
+	}
+	for rec := range workload.Closing(opt, partitions, key) {
+		s.closing = append(s.closing, &kgo.Record{Topic: rec.Topic, Key: []byte(rec.Key), Value: bytes.Clone(rec.Value)})
+	}
+	return s
+}
+
+func s10(t *testing.T) string {
+	t.Helper()
+	rules, err := workload.Rules(10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(rules)
+}
+
+func TestDrainEqualsReplay(t *testing.T) {
+	s := newShop(t, 20_000, 400)
+	r, _ := fakes(t, s10(t))
+	r.produce(s.records...)
+	r.produce(s.closing...)
+	w := r.start()
+	r.settle()
+	w.end()
+	r.compare(r.changes(), r.replayed(s.files, s.until))
+}
+
+// small batches and caches, so that everything that a large run does happens in a small one.
+func small(opt *pipeline.Options) {
+	opt.BatchRecords, opt.BatchBytes, opt.ReadAhead, opt.CacheCustomers = 100, 20_000, 200, 20
+}
+
+func TestSmallBatchesEqualReplay(t *testing.T) {
+	s := newShop(t, 6_000, 300)
+	r, _ := fakes(t, s10(t))
+	r.change = small
+	r.produce(s.records...)
+	r.produce(s.closing...)
+	w := r.start()
+	r.settle()
+	w.end()
+	r.compare(r.changes(), r.replayed(s.files, s.until))
+}
+
+func TestRestartsAndLossesEqualReplay(t *testing.T) {
+	s := newShop(t, 6_000, 300)
+	r, mini := fakes(t, s10(t))
+	r.change = small
+	r.produce(s.records...)
+	r.produce(s.closing...)
+	lose := func() { mini.FlushAll() }
+	for i, after := range []func(){func() {}, lose, func() {}} {
+		w := r.start()
+		time.Sleep(time.Duration(150+100*i) * time.Millisecond)
+		after()
+		time.Sleep(100 * time.Millisecond)
+		w.end()
+	}
+	// A second worker joins in the middle, and Redis loses everything under both.
+	a := r.start()
+	time.Sleep(200 * time.Millisecond)
+	b := r.start()
+	time.Sleep(200 * time.Millisecond)
+	lose()
+	r.settle()
+	a.end()
+	b.end()
+	r.compare(r.changes(), r.replayed(s.files, s.until))
+}
