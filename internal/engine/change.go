@@ -159,13 +159,16 @@ func AppendValue(dst []byte, v feature.Val) (_ []byte, ok bool) {
 	return dst, false
 }
 
-// appendFloat writes a double as encoding/json does.
+// appendFloat writes a double as encoding/json does, but for the one zero.
 func appendFloat(dst []byte, f float64) ([]byte, bool) {
+	if f == 0 {
+		return append(dst, '0'), true
+	}
 	if math.IsInf(f, 0) || math.IsNaN(f) {
 		return dst, false
 	}
 	format := byte('f')
-	if abs := math.Abs(f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
+	if abs := math.Abs(f); abs < 1e-6 || abs >= 1e21 {
 		format = 'e'
 	}
 	return strconv.AppendFloat(dst, f, format, -1, 64), true

@@ -23,7 +23,6 @@ type compiler struct {
 	series   map[string]*series
 	accs     map[string]*acc
 	attrs    map[string]int
-	hashes   map[uint32]bool
 
 	// Of the expression that is being compiled:
 	ast      *ast.AST
@@ -186,9 +185,10 @@ func (c *compiler) attr(name string) int {
 		slot = len(c.p.attrs)
 		c.attrs[name] = slot
 		prop := c.schema.Profile().Property(name)
-		c.p.attrs = append(c.p.attrs, attrPlan{name: name, prop: prop.Index, hash: c.hash("attribute " + name)})
+		c.p.attrs = append(c.p.attrs, attrPlan{name: name, prop: prop.Index})
 	}
 	c.uses.attrs[slot] = true
+	c.p.require(rule.VarProfile, name)
 	return slot
 }
 
@@ -303,7 +303,6 @@ func propVal(v *event.Value) feature.Val {
 
 func (c *compiler) attribute(name string, test bool) node {
 	slot := c.attr(name)
-	c.p.require(rule.VarProfile, name)
 	if test {
 		return node{safe: true, eval: func(f *Frame) feature.Val {
 			return feature.OfBool(f.state.Attrs[slot].Value.K != feature.None)

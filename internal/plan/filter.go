@@ -40,17 +40,31 @@ type filterList struct {
 	age   int64 // from this age on the lambda's answer is final
 }
 
-// final: an error of a lambda would be forgotten with the event that it was about, so such a list never settles.
-func (l *filterList) final() int64 {
+// safe tells that the lambda errs on no event.
+func (l *filterList) safe() bool {
 	for i := range l.nodes {
 		if !l.nodes[i].safe {
-			return feature.Forever
+			return false
 		}
+	}
+	return true
+}
+
+// final: an error of a lambda would be forgotten with the event that it was about, so such a list never settles.
+func (l *filterList) final() int64 {
+	if !l.safe() {
+		return feature.Forever
 	}
 	return max(l.list.final(), l.age)
 }
 
-func (l *filterList) require(h int64, _ int) { l.list.require(h, feature.All) }
+// require: where the lambda may err, each event that it is asked about counts, however few members are wanted.
+func (l *filterList) require(h int64, _ int) {
+	if !l.safe() {
+		h = l.list.bound()
+	}
+	l.list.require(h, feature.All)
+}
 
 // test gives the answer of the lambda for one row.
 func (l *filterList) test(f *Frame, r row) feature.Val {

@@ -9,35 +9,36 @@ import (
 	"github.com/ruas/ruas/internal/feature"
 )
 
-// Touched collects the segments that an event may have changed, in the set's order.
+// Touched is a set of segments that is walked in the set's order while it grows behind the walk.
 type Touched struct {
 	is   []bool
-	list []int
+	list []int // sorted
 }
 
-// NewTouched returns an empty collection for the plan.
+// NewTouched returns an empty set for the plan.
 func (p *Plan) NewTouched() *Touched { return &Touched{is: make([]bool, len(p.Segments))} }
 
 // Add puts segments in.
 func (t *Touched) Add(segments ...int) {
 	for _, s := range segments {
-		if !t.is[s] {
-			t.is[s] = true
-			t.list = append(t.list, s)
+		if t.is[s] {
+			continue
+		}
+		t.is[s] = true
+		t.list = append(t.list, s)
+		for i := len(t.list) - 1; i > 0 && t.list[i-1] > s; i-- {
+			t.list[i], t.list[i-1] = t.list[i-1], t.list[i]
 		}
 	}
 }
 
-// Has tells whether a segment is in.
-func (t *Touched) Has(segment int) bool { return t.is[segment] }
+// Len returns the number of segments.
+func (t *Touched) Len() int { return len(t.list) }
 
-// Sorted returns the segments in the set's order.
-func (t *Touched) Sorted() []int {
-	slices.Sort(t.list)
-	return t.list
-}
+// At returns the i-th segment in the set's order.
+func (t *Touched) At(i int) int { return t.list[i] }
 
-// Reset empties the collection.
+// Reset empties the set.
 func (t *Touched) Reset() {
 	for _, s := range t.list {
 		t.is[s] = false

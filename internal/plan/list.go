@@ -111,16 +111,20 @@ func (l *baseList) next(f *Frame) int64 {
 
 // edge returns the next moment at which an event comes into the window or leaves it.
 func (l *baseList) edge(f *Frame) int64 {
-	s, from, to := l.window(f)
+	s := f.state.Series[l.ser.slot]
 	next := int64(feature.Forever)
-	if s == nil {
+	if s == nil || l.lo >= l.hi {
 		return next
 	}
-	if l.hi != feature.Forever && from < s.Len() {
-		next = s.Time(from) + l.hi
+	if l.hi != feature.Forever {
+		if i := s.After(f.now - l.hi); i < s.Len() {
+			next = s.Time(i) + l.hi
+		}
 	}
-	if l.lo > 0 && to < s.Len() {
-		next = min(next, s.Time(to)+l.lo)
+	if l.lo > 0 {
+		if i := s.After(f.now - l.lo); i < s.Len() {
+			next = min(next, s.Time(i)+l.lo)
+		}
 	}
 	return next
 }

@@ -8,6 +8,7 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -47,6 +48,8 @@ type Plan struct {
 	vars     int
 	widest   int // the greatest number of columns
 	profile  int // index of the type profile
+
+	bySeries, byAcc, byAttr, bySegment map[uint32]int // slots by the hashes of their definitions
 }
 
 // attrPlan is one attribute that rules look at.
@@ -63,9 +66,9 @@ type Segment struct {
 	Include []int // places in Plan.Features
 	Hash    uint32
 	// Asks holds the segments that ask for this one with in_segment.
-	Asked    []int
-	Warnings []string
-
+	Asked       []int
+	Warnings    []string
+	rule        *rule.Segment
 	when, until node
 	hasUntil    bool
 	uses        *uses
@@ -96,7 +99,7 @@ func New(set *rule.Set, opt Options) (p *Plan, err error) {
 	c := &compiler{
 		p: p, schema: set.Schema, env: env.CEL(), lateness: opt.MaxLateness,
 		features: map[string]*rule.Feature{}, segments: map[string]int{},
-		series: map[string]*series{}, accs: map[string]*acc{}, attrs: map[string]int{}, hashes: map[uint32]bool{},
+		series: map[string]*series{}, accs: map[string]*acc{}, attrs: map[string]int{},
 	}
 	for _, f := range set.Features {
 		c.features[f.Name] = f
@@ -133,7 +136,7 @@ func (c *compiler) root(x *rule.Expr) (n node, err error) {
 
 func (c *compiler) segment(s *rule.Segment) error {
 	c.uses, c.warnings = newUses(), nil
-	out := Segment{Name: s.Name, Hash: c.hash("segment " + s.Name), uses: c.uses}
+	out := Segment{Name: s.Name, rule: s, uses: c.uses}
 	var err error
 	if out.when, err = c.root(s.When); err != nil {
 		return err
@@ -204,8 +207,7 @@ func (c *compiler) finish() {
 	for i := range p.Segments {
 		slices.Sort(p.Segments[i].Asked)
 	}
-	// Lists of features that nothing but the API reads have no place among the segments of a series; their series are fed all
-	// the same, for their values must be right at any time.
+	c.identify()
 }
 
 // require notes that a property is read.
@@ -263,6 +265,9 @@ func (p *Plan) Next(f *Frame, segment int, in bool) int64 {
 			return next
 		}
 		// Most moments at which something leaves a window change no answer: look on until one does.
+		if next <= f.now {
+			panic(fmt.Sprint("next ", next, " now ", f.now, " ", s.Name, s.rule.When.Source))
+		}
 		if f.now = next; p.Decide(f, segment, in) != answer {
 			return next
 		}

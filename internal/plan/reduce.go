@@ -14,8 +14,7 @@ type acc struct {
 	hash  uint32
 	list  list
 	base  *series // whose rows are added
-	reads []*series
-	final int64 // the age at which an event is settled; 0: at once
+	final int64   // the age at which an event is settled; 0: at once
 	fold  feature.Fold
 	x     value
 	xCol  int // column of the base series that holds x, and key; -1: none

@@ -104,10 +104,8 @@ func (c *compiler) newest(of list, n int, e ast.Expr) list {
 // settled plans the acc of a list without a bound whose members become final.
 func (c *compiler) settled(l list, fold feature.Fold, x, key *colRef, canonical string) *acc {
 	id := fmt.Sprintf("%s %+v", canonical, fold)
+	reads := readsOf(l)
 	if a, ok := c.accs[id]; ok {
-		for _, s := range a.reads {
-			c.uses.series[s.slot] = true
-		}
 		return a
 	}
 	base := l.sources()[0]
@@ -121,12 +119,10 @@ func (c *compiler) settled(l list, fold feature.Fold, x, key *colRef, canonical 
 	}
 	if a.final == 0 {
 		base.fed = append(base.fed, a)
-		a.reads = []*series{base}
 		return a
 	}
 	l.require(a.final, feature.All)
-	a.reads = readsOf(l)
-	for _, s := range a.reads {
+	for _, s := range reads {
 		s.waits = append(s.waits, a)
 	}
 	return a

@@ -1,11 +1,10 @@
 package plan
 
 import (
-	"hash/fnv"
 	"slices"
-	"strconv"
 
 	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/types"
 
 	"github.com/ruas/ruas/internal/feature"
 	"github.com/ruas/ruas/internal/rule"
@@ -62,7 +61,7 @@ func (c *compiler) seriesOf(typ int, preds []pred, latest *col) *series {
 	}
 	s, ok := c.series[key]
 	if !ok {
-		s = &series{slot: len(c.p.series), key: key, typ: typ, preds: preds, hash: c.hash(key)}
+		s = &series{slot: len(c.p.series), key: key, typ: typ, preds: preds}
 		if latest != nil {
 			s.latest = true
 			s.cols = []col{*latest}
@@ -72,22 +71,6 @@ func (c *compiler) seriesOf(typ int, preds []pred, latest *col) *series {
 	}
 	c.uses.series[s.slot] = true
 	return s
-}
-
-// hash names a part of the state in its encoding: 32 bits, different for all parts of a plan.
-func (c *compiler) hash(key string) uint32 {
-	h := fnv.New32a()
-	for n := 0; ; n++ {
-		h.Reset()
-		_, _ = h.Write([]byte(key))
-		if n > 0 {
-			_, _ = h.Write([]byte(strconv.Itoa(n)))
-		}
-		if sum := h.Sum32(); !c.hashes[sum] {
-			c.hashes[sum] = true
-			return sum
-		}
-	}
 }
 
 func (s *series) need(n feature.Need) { s.needAfter(n, nil) }
@@ -121,7 +104,7 @@ func (s *series) everAcc(c *compiler) {
 
 // newAcc plans an acc over rows of a series.
 func (c *compiler) newAcc(key string, base *series, fold feature.Fold) *acc {
-	a := &acc{slot: len(c.p.accs), key: key, hash: c.hash(key), base: base, fold: fold, xCol: -1, kCol: -1}
+	a := &acc{slot: len(c.p.accs), key: key, base: base, fold: fold, xCol: -1, kCol: -1}
 	c.p.accs = append(c.p.accs, a)
 	c.accs[key] = a
 	return a
@@ -129,16 +112,16 @@ func (c *compiler) newAcc(key string, base *series, fold feature.Fold) *acc {
 
 // kindOf is the kind that a column of a CEL type has.
 func kindOf(n *node) feature.Kind {
-	switch n.typ.String() {
-	case "bool":
+	switch n.typ.Kind() {
+	case types.BoolKind:
 		return feature.Bool
-	case "int":
+	case types.IntKind:
 		return feature.Int
-	case "double":
+	case types.DoubleKind:
 		return feature.Double
-	case "string":
+	case types.StringKind:
 		return feature.String
-	case "timestamp":
+	case types.TimestampKind:
 		return feature.Moment
 	}
 	return feature.Object
