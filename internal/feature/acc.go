@@ -1,5 +1,7 @@
 package feature
 
+import "strings"
+
 // Fold tells what an Acc keeps of the events that were added to it.
 type Fold struct {
 	Count, Sum, Min, Max bool
@@ -113,6 +115,7 @@ func (g *Groups) add(t int64, key, x Val, sum bool, bound int) bool {
 			return true
 		}
 		i = len(g.Keys)
+		key.S = strings.Clone(key.S)
 		g.Keys = append(g.Keys, Group{Key: key, First: t})
 		g.settle(i)
 		i = g.find(key)
@@ -181,12 +184,7 @@ func (a *Acc) Clone() *Acc {
 		for i := range g.Keys {
 			g.Keys[i].Sum = g.Keys[i].Sum.Clone()
 		}
-		if len(g.Keys) > few {
-			g.index = make(map[Val]int, 2*len(g.Keys))
-			for i := range g.Keys {
-				g.index[g.Keys[i].Key] = i
-			}
-		}
+		g.reindex()
 		c.Group = g
 	}
 	return &c

@@ -1,6 +1,9 @@
 package feature
 
-import "math"
+import (
+	"math"
+	"strings"
+)
 
 // Forever is the horizon of what never leaves a window, and the moment that never comes.
 const Forever = math.MaxInt64
@@ -98,7 +101,7 @@ func (s *Series) Value(i, c int) Val {
 }
 
 // Insert puts an entry behind all entries of the same or an earlier time and returns its index. row has a value a column;
-// None leaves a gap.
+// None leaves a gap. Strings are cloned.
 func (s *Series) Insert(t int64, row []Val) int {
 	i := s.head + s.After(t)
 	s.times = insert(s.times, i, t)
@@ -117,7 +120,7 @@ func (c *column) insert(i, n int, v Val) {
 	}
 	switch c.kind {
 	case String:
-		c.strs = insert(c.strs, i, v.S)
+		c.strs = insert(c.strs, i, strings.Clone(v.S))
 	case Object:
 		c.objs = insert(c.objs, i, v.R)
 	default:

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"math"
+
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/functions"
 	"cel.dev/cel-go/common/operators"
@@ -191,15 +193,21 @@ func equalVals(x, y feature.Val) bool {
 	return types.Equal(refOf(x), refOf(y)) == types.True
 }
 
-// order compares as CEL does; ok is false where the two have no order (NaN).
+// unordered is the sign of a comparison with NaN, which fulfils no operator.
+const unordered = 2
+
+// order compares as CEL does; ok is false where that is an error.
 func order(x, y feature.Val) (sign int, ok bool) {
 	switch {
 	case x.K == feature.Double && y.K == feature.Double:
-		return orderFloats(x.Float(), y.Float())
+		return orderFloats(x.Float(), y.Float()), true
 	case x.K == y.K && (x.K == feature.Int || x.K == feature.Moment):
 		return orderInts(x.Int(), y.Int()), true
 	case x.K == feature.None || y.K == feature.None:
 		return 0, false
+	}
+	if isNaN(x) || isNaN(y) {
+		return unordered, true
 	}
 	a, isComparer := refOf(x).(traits.Comparer)
 	if !isComparer {
@@ -219,17 +227,19 @@ func orderInts(a, b int64) int {
 	return 0
 }
 
-func orderFloats(a, b float64) (int, bool) {
+func orderFloats(a, b float64) int {
 	switch {
 	case a < b:
-		return -1, true
+		return -1
 	case a > b:
-		return 1, true
+		return 1
 	case a == b:
-		return 0, true
+		return 0
 	}
-	return 0, false
+	return unordered
 }
+
+func isNaN(v feature.Val) bool { return v.K == feature.Double && math.IsNaN(v.Float()) }
 
 func mirrored(op string) string {
 	switch op {
@@ -267,9 +277,9 @@ func satisfies(op string, sign int) bool {
 	case operators.LessEquals:
 		return sign <= 0
 	case operators.Greater:
-		return sign > 0
+		return sign == 1
 	case operators.GreaterEquals:
-		return sign >= 0
+		return sign == 0 || sign == 1
 	case operators.Equals:
 		return sign == 0
 	}
