@@ -156,12 +156,15 @@ func (w *worker) observer() *metrics.Metrics {
 // run works until ctx is done or something cannot go on.
 func (w *worker) run(ctx context.Context, serveAPI bool) (err error) {
 	defer func() { err = errors.Join(err, w.redis.Close()) }()
-	var listeners [2]net.Listener
+	var (
+		listeners [2]net.Listener
+		listen    net.ListenConfig
+	)
 	for i, at := range []string{w.config.HTTP.Listen, w.config.Admin.Listen} {
 		if at == "" {
 			continue
 		}
-		l, err := net.Listen("tcp", at)
+		l, err := listen.Listen(ctx, "tcp", at)
 		if err != nil {
 			return fmt.Errorf("serving HTTP: %w", err)
 		}
