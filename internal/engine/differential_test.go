@@ -396,8 +396,8 @@ func canonical(v any) string {
 		}
 		return "[" + strings.Join(out, " ") + "]"
 	case json.Number:
-		if _, err := x.Int64(); err == nil {
-			return x.String()
+		if n, err := x.Int64(); err == nil {
+			return strconv.FormatInt(n, 10)
 		}
 		f, err := x.Float64()
 		if err != nil {
@@ -405,8 +405,11 @@ func canonical(v any) string {
 		}
 		return canonical(f)
 	case float64:
-		if x == math.Trunc(x) && math.Abs(x) < 1<<53 {
-			return strconv.FormatInt(int64(x), 10)
+		if x == 0 {
+			return "0"
+		}
+		if x == math.Trunc(x) && math.Abs(x) < 1e18 {
+			return strconv.FormatFloat(x, 'f', -1, 64)
 		}
 		return strconv.FormatFloat(x, 'g', -1, 64)
 	default:
