@@ -80,8 +80,14 @@ func Run(ctx context.Context, opt Options) error {
 	defer d.stop()
 	d.screen = screen
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return d.pipeline.Run(ctx) })
-	group.Go(func() error { return ended(d.producer.run(ctx, d.client)) })
+	group.Go(func() error {
+		// The history first: where all sources are at their ends the clock follows the present, and all of it would be late.
+		if err := d.producer.history(ctx, d.client); err != nil {
+			return ended(err)
+		}
+		group.Go(func() error { return d.pipeline.Run(ctx) })
+		return ended(d.producer.run(ctx, d.client))
+	})
 	group.Go(func() error { return d.follow(ctx) })
 	group.Go(func() error { return d.show(ctx) })
 	if d.listener != nil {

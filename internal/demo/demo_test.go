@@ -79,7 +79,7 @@ func TestDemo(t *testing.T) {
 	start := time.Now()
 	go func() {
 		done <- Run(ctx, Options{
-			Engine: e, Schema: schema, Listen: "127.0.0.1:0", Out: &out, Logger: zaptest.NewLogger(t, zaptest.Level(zap.WarnLevel)),
+			Engine: e, Schema: schema, Speed: 300, Listen: "127.0.0.1:0", Out: &out, Logger: zaptest.NewLogger(t, zaptest.Level(zap.WarnLevel)),
 		})
 	}()
 	waitFor(t, "a join", func() bool { return strings.Contains(out.String(), " joins ") })

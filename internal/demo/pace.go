@@ -30,11 +30,10 @@ func (c shopClock) wait(t time.Time) time.Duration {
 type producer struct {
 	shop  *Shop
 	clock shopClock
-	from  int64 // earlier events are left out
+	next  *Event // the first one not sent by history
 
 	events    atomic.Int64
 	customers atomic.Int64
-	open      atomic.Bool // the history is sent
 }
 
 func clientOptions(brokers []string) []kgo.Opt {
@@ -46,6 +45,27 @@ func clientOptions(brokers []string) []kgo.Opt {
 	}
 }
 
+// history sends what happened before the opening, and returns when Kafka has it. A reader that comes later finds it in order.
+func (p *producer) history(ctx context.Context, client *kgo.Client) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	for {
+		ev := p.shop.Next()
+		if ev.Time >= p.clock.opening.UnixMilli() {
+			p.next = &ev
+			break
+		}
+		p.send(ctx, client, &ev, stop)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	if err := client.Flush(ctx); err != nil {
+		return fmt.Errorf("producing the shop's history: %w", context.Cause(ctx))
+	}
+	return nil
+}
+
 // run sends until the context is cancelled or Kafka refuses.
 func (p *producer) run(ctx context.Context, client *kgo.Client) error {
 	ctx, stop := context.WithCancelCause(ctx)
@@ -53,13 +73,11 @@ func (p *producer) run(ctx context.Context, client *kgo.Client) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		ev := p.shop.Next()
-		p.customers.Store(int64(p.shop.Customers()))
-		if ev.Time < p.from {
+		ev := p.nextEvent()
+		if ev.Time < p.clock.opening.UnixMilli() {
 			continue
 		}
 		if wait := p.clock.wait(time.UnixMilli(ev.Time)); wait > 0 {
-			p.open.Store(true)
 			timer.Reset(wait)
 			select {
 			case <-ctx.Done():
@@ -69,12 +87,25 @@ func (p *producer) run(ctx context.Context, client *kgo.Client) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		record := &kgo.Record{Topic: ev.Topic, Key: []byte(ev.Customer), Value: ev.JSON}
-		client.Produce(ctx, record, func(_ *kgo.Record, err error) {
-			if err != nil {
-				stop(fmt.Errorf("producing the shop's events: %w", err))
-			}
-		})
-		p.events.Add(1)
+		p.send(ctx, client, &ev, stop)
 	}
+}
+
+func (p *producer) nextEvent() Event {
+	if ev := p.next; ev != nil {
+		p.next = nil
+		return *ev
+	}
+	return p.shop.Next()
+}
+
+func (p *producer) send(ctx context.Context, client *kgo.Client, ev *Event, stop context.CancelCauseFunc) {
+	record := &kgo.Record{Topic: ev.Topic, Key: []byte(ev.Customer), Value: ev.JSON}
+	client.Produce(ctx, record, func(_ *kgo.Record, err error) {
+		if err != nil {
+			stop(fmt.Errorf("producing the shop's events: %w", err))
+		}
+	})
+	p.events.Add(1)
+	p.customers.Store(int64(p.shop.Customers()))
 }

@@ -22,8 +22,8 @@ type ShopOptions struct {
 	Seed uint64 // 1
 	// Customers is the number at the opening; more sign up later. 1,000.
 	Customers int
-	// Opening is the moment from which everything that happens is seen; before it lies History (120 days), of which only profiles,
-	// purchases, refunds and campaigns are.
+	// Opening is the moment at which the rush begins; before it lies History (120 days). Browsing and devices are seen of its last day
+	// only.
 	Opening time.Time
 	History time.Duration
 	// IDs begins the ids of events, so that two shops on one Kafka do not take each other's events for duplicates. "e".
@@ -47,7 +47,10 @@ type Shop struct {
 }
 
 // rush is how many times as often customers come after the opening: the demo shows the day of a sale.
-const rush = 6
+const rush = 10
+
+// browsingSeen is the part of the history of which everything is seen.
+const browsingSeen = 24 * time.Hour
 
 // signUpEvery is the mean time between two new customers after the opening.
 const signUpEvery = 12 * time.Minute
@@ -154,7 +157,7 @@ func (s *Shop) Customers() int { return len(s.customers) }
 
 // emit writes an event at the moment of the step under way. fields are names and values in turn.
 func (s *Shop) emit(now time.Time, topic, kind string, c *shopper, fields ...any) {
-	if !s.live(now) && (topic == "browsing" || topic == "devices") {
+	if (topic == "browsing" || topic == "devices") && now.Before(s.opening.Add(-browsingSeen)) {
 		return
 	}
 	s.emitted++

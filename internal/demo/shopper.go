@@ -273,12 +273,15 @@ func (s *Shop) fillCart(c *shopper, items []item, channel string, t time.Time) {
 	}
 }
 
-// buy checks out after t and pays.
+// buy checks out after t and, mostly, pays.
 func (s *Shop) buy(c *shopper, cart string, items []item, channel string, t time.Time) {
 	t = t.Add(s.span(20*time.Second, 4*time.Minute))
 	s.at(t, func(now time.Time) {
 		s.emit(now, "browsing", "checkout", c, "cart_id", cart, "channel", channel)
 	})
+	if s.chance(0.1) {
+		return // left at the checkout
+	}
 	coupon := ""
 	if s.chance(c.persona.coupon) {
 		coupon = pick(s, coupons)

@@ -52,11 +52,13 @@ func Traffic(ctx context.Context, opt TrafficOptions) error {
 	}
 	if empty {
 		opt.Report("sending the shop's history, then its traffic")
+		if err := p.history(ctx, client); err != nil {
+			return ended(err)
+		}
 	} else {
-		p.from = now.UnixMilli()
 		opt.Report("the topics hold events already: sending the shop's traffic from now on")
 	}
-	if err := p.run(ctx, client); !errors.Is(err, context.Canceled) {
+	if err := p.run(ctx, client); ended(err) != nil {
 		return err
 	}
 	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
