@@ -24,15 +24,15 @@ type Generator struct {
 // scale is a length of time in which a case plays.
 type scale struct {
 	unit      int64    // milliseconds between the events
-	durations []string // multiples of the unit
+	durations []string // multiples of the unit, from the shortest on; the last is longer than any case
 	accessors []string // of now, of which moments come in the case's span, and not too many
 }
 
 var scales = []scale{
-	{1000, []string{"1s", "2s", "3s", "5s", "8s"}, []string{"getHours", "getMinutes", "getSeconds"}},
-	{30_000, []string{"30s", "1m", "90s", "3m", "4m"}, []string{"getHours", "getMinutes"}},
-	{6 * 3600_000, []string{"6h", "12h", "18h", "1d", "2d"}, []string{"getHours", "getDate", "getDayOfWeek", "getMonth", "getDayOfYear"}},
-	{24 * 3600_000, []string{"1d", "2d", "3d", "1w", "10d"}, []string{"getDate", "getDayOfWeek", "getMonth", "getFullYear", "getDayOfMonth"}},
+	{1000, []string{"1s", "2s", "3s", "5s", "8s", "26w"}, []string{"getHours", "getMinutes", "getSeconds"}},
+	{30_000, []string{"30s", "1m", "90s", "3m", "4m", "26w"}, []string{"getHours", "getMinutes"}},
+	{6 * 3600_000, []string{"6h", "12h", "18h", "1d", "2d", "26w"}, []string{"getHours", "getDate", "getDayOfWeek", "getMonth", "getDayOfYear"}},
+	{24 * 3600_000, []string{"1d", "2d", "3d", "1w", "10d", "26w"}, []string{"getDate", "getDayOfWeek", "getMonth", "getFullYear", "getDayOfMonth"}},
 }
 
 // bases are moments of interest: clocks set forward and back (Berlin, Havana at midnight, St John's, Lord Howe by half an hour), Apia's

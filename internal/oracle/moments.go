@@ -153,11 +153,13 @@ func ticks(zone string, unit, from, to int64, take func(int64)) {
 	for at := from; at <= to; {
 		t := time.UnixMilli(at).In(loc)
 		_, offset := t.Zone()
-		_, end := t.ZoneBounds()
+		start, end := t.ZoneBounds()
+		if !start.IsZero() {
+			take(start.UnixMilli())
+		}
 		last := to
 		if !end.IsZero() {
 			last = min(to, end.UnixMilli()-1)
-			take(end.UnixMilli())
 		}
 		o := int64(offset) * 1000
 		for m := at + mod(-(at+o), unit); m <= last; m += unit {

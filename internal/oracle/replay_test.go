@@ -143,6 +143,12 @@ func TestReplayCalendar(t *testing.T) {
 		"2026-03-08T05:00:00.000Z a joins today seq 1, time",
 		"2026-03-09T04:00:00.000Z a leaves today seq 2, time",
 	)
+	// In St John's the clock was set back at one minute past midnight, into the day before; the clock stands there already.
+	check(t, rules(t, s, `today: day(now) == "2006-10-29"`),
+		[]string{"a/1 2006-10-29T02:30:30 search", "b/2 2006-10-29T02:31:00 search"}, Options{Zone: "America/St_Johns"},
+		"2006-10-29T02:30:30.000Z a joins today seq 1, event 1",
+		"2006-10-29T02:31:00.000Z a leaves today seq 2, time",
+	)
 	check(t, rules(t, s, `at: now >= timestamp("2026-03-10T08:00:00.0005Z") && now < timestamp("2026-03-10T08:00:00.003Z")`),
 		[]string{"a/1 07:00:00 search", "a/1 09:00:00 search"}, Options{},
 		"08:00:00.001Z a joins at seq 1, time",
