@@ -89,14 +89,17 @@ func (c *Customer) flip(segment int, now int64) uint64 {
 
 // setDue notes when a segment is to be decided by time alone.
 func (c *Customer) setDue(segment int, at int64) {
-	i, ok := slices.BinarySearchFunc(c.due, segment, func(d due, s int) int { return d.segment - s })
+	i := 0 // there are few
+	for i < len(c.due) && c.due[i].segment < segment {
+		i++
+	}
+	found := i < len(c.due) && c.due[i].segment == segment
 	switch {
-	case at == Never && ok:
+	case found && at == Never:
 		c.due = slices.Delete(c.due, i, i+1)
-	case at == Never:
-	case ok:
+	case found:
 		c.due[i].at = at
-	default:
+	case at != Never:
 		c.due = slices.Insert(c.due, i, due{segment: segment, at: at})
 	}
 }

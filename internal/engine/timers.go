@@ -2,13 +2,14 @@ package engine
 
 // Timers is a heap of deadlines in order of (moment, customer), with one deadline a customer. The zero value is ready.
 type Timers struct {
-	heap []timer
-	at   map[string]int // a customer's place in heap
+	heap []*timer
+	of   map[string]*timer
 }
 
 type timer struct {
-	id string
-	at int64
+	id    string
+	at    int64
+	place int // in the heap
 }
 
 // Len returns the number of customers that have a deadline.
@@ -24,35 +25,37 @@ func (t *Timers) Peek() (id string, at int64, ok bool) {
 
 // Set gives a customer a deadline in place of an earlier one; Never takes it away.
 func (t *Timers) Set(id string, at int64) {
-	i, ok := t.at[id]
+	x, ok := t.of[id]
 	switch {
 	case at == Never && ok:
-		t.remove(i)
+		t.remove(x)
 	case at == Never:
 	case ok:
-		if t.heap[i].at != at {
-			t.heap[i].at = at
-			t.fix(i)
+		if x.at != at {
+			x.at = at
+			t.fix(x.place)
 		}
 	default:
-		if t.at == nil {
-			t.at = make(map[string]int)
+		if t.of == nil {
+			t.of = make(map[string]*timer)
 		}
-		t.heap = append(t.heap, timer{id: id, at: at})
-		t.at[id] = len(t.heap) - 1
-		t.up(len(t.heap) - 1)
+		x = &timer{id: id, at: at, place: len(t.heap)}
+		t.of[id] = x
+		t.heap = append(t.heap, x)
+		t.up(x.place)
 	}
 }
 
 // Remove takes a customer's deadline away.
 func (t *Timers) Remove(id string) { t.Set(id, Never) }
 
-func (t *Timers) remove(i int) {
+func (t *Timers) remove(x *timer) {
 	last := len(t.heap) - 1
+	i := x.place
 	t.swap(i, last)
-	delete(t.at, t.heap[last].id)
-	t.heap[last] = timer{}
+	t.heap[last] = nil
 	t.heap = t.heap[:last]
+	delete(t.of, x.id)
 	if i < last {
 		t.fix(i)
 	}
@@ -65,13 +68,13 @@ func (t *Timers) fix(i int) {
 }
 
 func (t *Timers) less(i, j int) bool {
-	a, b := &t.heap[i], &t.heap[j]
+	a, b := t.heap[i], t.heap[j]
 	return a.at < b.at || a.at == b.at && a.id < b.id
 }
 
 func (t *Timers) swap(i, j int) {
 	t.heap[i], t.heap[j] = t.heap[j], t.heap[i]
-	t.at[t.heap[i].id], t.at[t.heap[j].id] = i, j
+	t.heap[i].place, t.heap[j].place = i, j
 }
 
 func (t *Timers) up(i int) {

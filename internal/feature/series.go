@@ -138,6 +138,30 @@ func insert[T any](s []T, i int, v T) []T {
 	return s
 }
 
+// Find returns the newest entry with a value in column c, -1 where there is none.
+func (s *Series) Find(c int, v Val) int {
+	if s.Len() == 0 {
+		return -1
+	}
+	col := &s.cols[c]
+	switch col.kind {
+	case String:
+		for i := len(col.strs) - 1; i >= s.head; i-- {
+			if col.strs[i] == v.S {
+				return i - s.head
+			}
+		}
+	case Object:
+	default:
+		for i := len(col.nums) - 1; i >= s.head; i-- {
+			if col.nums[i] == v.N {
+				return i - s.head
+			}
+		}
+	}
+	return -1
+}
+
 // Remove takes entry i out.
 func (s *Series) Remove(i int) {
 	i += s.head

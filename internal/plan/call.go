@@ -206,8 +206,13 @@ func order(x, y feature.Val) (sign int, ok bool) {
 	case x.K == feature.None || y.K == feature.None:
 		return 0, false
 	}
-	if isNaN(x) || isNaN(y) {
+	switch {
+	case isNaN(x) || isNaN(y):
 		return unordered, true
+	case x.K == feature.Double && y.K == feature.Int:
+		return orderMixed(x.Float(), y.Int()), true
+	case x.K == feature.Int && y.K == feature.Double:
+		return -orderMixed(y.Float(), x.Int()), true
 	}
 	a, isComparer := refOf(x).(traits.Comparer)
 	if !isComparer {
@@ -237,6 +242,17 @@ func orderFloats(a, b float64) int {
 		return 0
 	}
 	return unordered
+}
+
+// orderMixed compares a double with an integer as CEL does: by the double nearest to it.
+func orderMixed(d float64, i int64) int {
+	switch {
+	case d < math.MinInt64:
+		return -1
+	case d > math.MaxInt64:
+		return 1
+	}
+	return orderFloats(d, float64(i))
 }
 
 func isNaN(v feature.Val) bool { return v.K == feature.Double && math.IsNaN(v.Float()) }

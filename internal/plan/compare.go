@@ -16,11 +16,11 @@ type countWindow struct {
 	errs []*baseList
 }
 
-// totalWindow is the sum of a column in such a window.
+// totalWindow is the sum, or the average, of a column in such a window.
 type totalWindow struct {
-	countWindow
 	list *baseList
 	col  int
+	mean bool
 }
 
 // compare compiles <, <=, > and >=.
@@ -147,21 +147,11 @@ func (w *countWindow) fallsBelow(f *Frame, k int64) int64 {
 // maxSteps bounds how far a crossing is looked for; where it is further, the answer is a moment on the way.
 const maxSteps = 64
 
-// crossing returns the next moment at which a sum passes a constant.
+// crossing returns the next moment at which a sum or an average passes a constant.
 func (w *totalWindow) crossing(op string, than feature.Val) func(f *Frame) int64 {
-	holds := func(f *Frame, s *feature.Series, from, to int) bool {
-		t, _ := s.Sum(w.col, from, to)
-		v := feature.OfDouble(t.Float64())
-		if s.Kind(w.col) == feature.Int {
-			i, _ := t.Int64()
-			v = feature.OfInt(i)
-		}
-		sign, ok := order(v, than)
-		return ok && satisfies(op, sign)
-	}
 	return func(f *Frame) int64 {
 		next := int64(feature.Forever)
-		for _, e := range w.errs {
+		for _, e := range w.list.errs {
 			next = min(next, e.errorEdge(f))
 		}
 		s, from, to := w.list.window(f)
@@ -169,31 +159,54 @@ func (w *totalWindow) crossing(op string, than feature.Val) func(f *Frame) int64
 			return next
 		}
 		if s.Gaps(w.col, from, to) > 0 {
-			return min(next, s.Time(from)+w.hi)
+			return min(next, s.Time(from)+w.list.hi)
 		}
-		now := holds(f, s, from, to)
-		if s.Rising(w.col) {
+		now := w.holds(s, from, to, op, than)
+		if !w.mean && s.Rising(w.col) {
 			// Without negative values the sum only falls: once is enough to look whether it will, then halve.
-			if holds(f, s, to, to) == now {
+			if w.holds(s, to, to, op, than) == now {
 				return next
 			}
 			lo, hi := from, to-1 // the first i so that the answer differs once entries up to i have left
 			for lo < hi {
-				if mid := (lo + hi) / 2; holds(f, s, mid+1, to) != now {
+				if mid := (lo + hi) / 2; w.holds(s, mid+1, to, op, than) != now {
 					hi = mid
 				} else {
 					lo = mid + 1
 				}
 			}
-			return min(next, s.Time(lo)+w.hi)
+			return min(next, s.Time(lo)+w.list.hi)
 		}
 		for i, steps := from, 0; i < to; i, steps = i+1, steps+1 {
-			if steps == maxSteps || holds(f, s, i+1, to) != now {
-				return min(next, s.Time(i)+w.hi)
+			if steps == maxSteps || w.holds(s, i+1, to, op, than) != now {
+				return min(next, s.Time(i)+w.list.hi)
 			}
 		}
 		return next
 	}
+}
+
+// holds tells whether the sum or average over entries from … to-1 fulfils op.
+func (w *totalWindow) holds(s *feature.Series, from, to int, op string, than feature.Val) bool {
+	if from == to && w.mean {
+		return false
+	}
+	t, _ := s.Sum(w.col, from, to)
+	var v feature.Val
+	switch {
+	case w.mean:
+		v = feature.OfDouble(t.Mean(int64(to - from)))
+	case s.Kind(w.col) == feature.Int:
+		i, ok := t.Int64()
+		if !ok {
+			return false
+		}
+		v = feature.OfInt(i)
+	default:
+		v = feature.OfDouble(t.Float64())
+	}
+	sign, ok := order(v, than)
+	return ok && satisfies(op, sign)
 }
 
 // in compiles x in list and x in map.

@@ -139,14 +139,12 @@ func (s *series) replace(kept *feature.Series, t int64, key feature.Val) bool {
 	if key.K == feature.None {
 		return false
 	}
-	for i := kept.Len() - 1; i >= 0; i-- {
-		if equalVals(kept.Value(i, 0), key) {
-			if kept.Time(i) > t {
-				return false
-			}
-			kept.Remove(i)
-			return true
-		}
+	i := kept.Find(0, key)
+	if i >= 0 && kept.Time(i) > t {
+		return false
+	}
+	if i >= 0 {
+		kept.Remove(i)
 	}
 	return true
 }

@@ -33,50 +33,51 @@ type reducer struct {
 	key  value
 	acc  *acc // where the list has no bound; nil: its members are all kept
 	xs   func(f *Frame, r row) int64
-	tmp  feature.Acc
 }
 
-// run adds up the members at f.now. The result is good until the next run. False: the list is an error.
+// run adds up the members at f.now. The result is good until the state changes. False: the list is an error.
 func (r *reducer) run(f *Frame) (*feature.Acc, bool) {
-	var waiting []row
 	until := int64(noTime)
-	total := &feature.Acc{}
+	var total *feature.Acc
 	if r.acc != nil {
-		if b, ok := r.list.(*baseList); ok && b.failed(f) {
-			return nil, false
-		}
-		stored := f.state.Accs[r.acc.slot]
+		total = f.state.Accs[r.acc.slot]
 		if r.acc.final == 0 {
-			if stored == nil {
-				return total, true
+			if total == nil {
+				total = &noEvents
 			}
-			return stored, true
-		}
-		if stored != nil {
-			until = stored.Until
-			total = stored.Clone()
+			b, base := r.list.(*baseList)
+			return total, !base || !b.failed(f)
 		}
 	}
 	waiting, ok := r.list.collect(f, f.buffer())
-	if ok {
-		for _, w := range waiting {
-			t := f.time(w)
-			if t <= until {
-				continue
-			}
-			var x, k feature.Val
-			if r.x != nil {
-				x = r.x(f, w)
-			}
-			if r.key != nil {
-				k = r.key(f, w)
-			}
-			total.Add(&r.fold, t, x, k, nil, nil, f.plan.bound)
+	switch {
+	case total != nil:
+		until, total = total.Until, total.Clone()
+	case len(waiting) > 0:
+		total = &feature.Acc{}
+	default:
+		total = &noEvents
+	}
+	for _, w := range waiting {
+		t := f.time(w)
+		if t <= until {
+			continue
 		}
+		var x, k feature.Val
+		if r.x != nil {
+			x = r.x(f, w)
+		}
+		if r.key != nil {
+			k = r.key(f, w)
+		}
+		total.Add(&r.fold, t, x, k, nil, nil, f.plan.bound)
 	}
 	f.release(waiting)
 	return total, ok
 }
+
+// noEvents is the sum of an empty list; it is never changed.
+var noEvents feature.Acc
 
 func (r *reducer) next(f *Frame) int64 {
 	next := r.list.next(f)

@@ -344,8 +344,8 @@ func (c *compiler) windowTotal(b *baseList, m colRef, avg bool, t *types.Type) n
 		}
 		return totalOf(&sum, t)
 	}
-	if !avg && b.lo == 0 {
-		n.total = &totalWindow{countWindow: countWindow{slot: b.series().slot, hi: b.hi, errs: b.errs}, list: b, col: col}
+	if b.lo == 0 {
+		n.total = &totalWindow{list: b, col: col, mean: avg}
 	}
 	return n
 }
