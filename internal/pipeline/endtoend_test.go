@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -66,26 +67,25 @@ func s10(t *testing.T) string {
 	return string(rules)
 }
 
-func TestDrainEqualsReplay(t *testing.T) {
-	s := newShop(t, 20_000, 400)
-	r, _ := fakes(t, s10(t))
-	r.produce(s.records...)
-	r.produce(s.closing...)
-	w := r.start()
-	r.settle()
-	w.end()
-	r.compare(r.changes(), r.replayed(s.files, s.until))
-}
-
 // small batches and caches, so that everything that a large run does happens in a small one.
 func small(opt *pipeline.Options) {
 	opt.BatchRecords, opt.BatchBytes, opt.ReadAhead, opt.CacheCustomers = 100, 20_000, 200, 20
 }
 
+func TestDrainEqualsReplay(t *testing.T) {
+	r, _ := fakes(t, s10(t))
+	drain(r, newShop(t, 20_000, 400))
+}
+
 func TestSmallBatchesEqualReplay(t *testing.T) {
-	s := newShop(t, 6_000, 300)
 	r, _ := fakes(t, s10(t))
 	r.change = small
+	drain(r, newShop(t, 6_000, 300))
+}
+
+// drain reads everything that was produced beforehand.
+func drain(r *rig, s shop) {
+	r.t.Helper()
 	r.produce(s.records...)
 	r.produce(s.closing...)
 	w := r.start()
@@ -94,28 +94,42 @@ func TestSmallBatchesEqualReplay(t *testing.T) {
 	r.compare(r.changes(), r.replayed(s.files, s.until))
 }
 
-func TestRestartsAndLossesEqualReplay(t *testing.T) {
-	s := newShop(t, 6_000, 300)
+func TestFaultsEqualReplay(t *testing.T) {
 	r, mini := fakes(t, s10(t))
 	r.change = small
+	faults(r, newShop(t, 30_000, 500), mini.FlushAll, 12)
+}
+
+// faults kills, stops and starts workers, and empties Redis, while events are read.
+func faults(r *rig, s shop, lose func(), n int) {
+	r.t.Helper()
 	r.produce(s.records...)
 	r.produce(s.closing...)
-	lose := func() { mini.FlushAll() }
-	for i, after := range []func(){func() {}, lose, func() {}} {
-		w := r.start()
-		time.Sleep(time.Duration(150+100*i) * time.Millisecond)
-		after()
-		time.Sleep(100 * time.Millisecond)
+	seed := uint64(time.Now().UnixNano())
+	r.t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	workers := []*worker{r.start()}
+	for range n {
+		time.Sleep(time.Duration(rnd.IntN(400)) * time.Millisecond)
+		i := rnd.IntN(len(workers))
+		switch rnd.IntN(5) {
+		case 0, 1:
+			lose()
+		case 2:
+			workers[i].kill()
+			workers[i] = r.start()
+		case 3:
+			workers[i].end()
+			workers[i] = r.start()
+		case 4:
+			if len(workers) < 3 {
+				workers = append(workers, r.start())
+			}
+		}
+	}
+	r.settle()
+	for _, w := range workers {
 		w.end()
 	}
-	// A second worker joins in the middle, and Redis loses everything under both.
-	a := r.start()
-	time.Sleep(200 * time.Millisecond)
-	b := r.start()
-	time.Sleep(200 * time.Millisecond)
-	lose()
-	r.settle()
-	a.end()
-	b.end()
 	r.compare(r.changes(), r.replayed(s.files, s.until))
 }

@@ -3,11 +3,15 @@ package pipeline_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,7 +38,8 @@ var sourceNames = []string{"purchases", "browsing", "devices"}
 type rig struct {
 	t       *testing.T
 	brokers []string
-	redis   string
+	redis   []string
+	suffix  string // of topics
 	group   string
 	schema  *event.Schema
 	engine  *engine.Engine
@@ -53,12 +58,13 @@ func fakes(t *testing.T, rules string) (*rig, *miniredis.Miniredis) {
 	}
 	t.Cleanup(cluster.Close)
 	mini := miniredis.RunT(t)
-	return newRig(t, cluster.ListenAddrs(), mini.Addr(), "ruas", rules), mini
+	return newRig(t, cluster.ListenAddrs(), []string{mini.Addr()}, "", rules), mini
 }
 
-func newRig(t *testing.T, brokers []string, redisAddr, group, rules string) *rig {
+// newRig uses servers that run. Tests on the same servers differ by their suffix, of topics and of the group.
+func newRig(t *testing.T, brokers, redisAddresses []string, suffix, rules string) *rig {
 	t.Helper()
-	r := &rig{t: t, brokers: brokers, redis: redisAddr, group: group, log: zap.NewNop()}
+	r := &rig{t: t, brokers: brokers, redis: redisAddresses, suffix: suffix, group: "ruas" + suffix, log: zap.NewNop()}
 	if os.Getenv("RUAS_TEST_LOG") != "" {
 		r.log = zap.Must(zap.NewDevelopment(zap.IncreaseLevel(zap.InfoLevel), zap.AddStacktrace(zap.PanicLevel)))
 	}
@@ -88,42 +94,89 @@ func (r *rig) compile(rules string) *engine.Engine {
 	return e
 }
 
-func (r *rig) kafka(t *testing.T) *kafka.Kafka {
+func (r *rig) kafka(wire *wire) *kafka.Kafka {
 	k, err := kafka.New(kafka.Options{
-		Brokers: r.brokers, Group: r.group, Logger: r.log.Named("kafka"),
+		Brokers: r.brokers, Group: r.group, Logger: r.log.Named("kafka"), Dialer: wire.dial,
 		SessionTimeout: 2 * time.Second, Patience: 10 * time.Second,
 	})
 	if err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	return k
+}
+
+func (r *rig) view(wire *wire) *redis.Redis {
+	v, err := redis.New(redis.Options{
+		Addresses: r.redis, Prefix: "ruas:", Group: r.group, Logger: r.log.Named("redis"), Timeout: time.Second, Dialer: wire.dial,
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return v
+}
+
+// wire is a worker's network. Once cut, the worker reaches nothing, as if it were killed: nothing is finished, nobody is told.
+type wire struct {
+	mu    sync.Mutex
+	gone  bool
+	conns []net.Conn
+}
+
+func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	var d net.Dialer
+	c, err := d.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.gone {
+		_ = c.Close()
+		return nil, errors.New("the wire is cut")
+	}
+	w.conns = append(w.conns, c)
+	return c, nil
+}
+
+func (w *wire) cut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.gone = true
+	for _, c := range w.conns {
+		_ = c.Close()
+	}
 }
 
 // worker is a running pipeline.
 type worker struct {
 	*pipeline.Pipeline
+	wire *wire
 	t    *testing.T
 	stop context.CancelFunc
 	done chan error
 }
 
-// start runs a worker; records: time moves by records alone.
+// kill ends a worker as a crash does.
+func (w *worker) kill() {
+	w.wire.cut()
+	w.stop()
+}
+
+// start runs a worker whose time moves by records alone.
 func (r *rig) start() *worker {
 	r.t.Helper()
-	view, err := redis.New(redis.Options{Addresses: []string{r.redis}, Prefix: "ruas:", Group: r.group, Logger: r.log.Named("redis"), Timeout: time.Second})
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	wire := new(wire)
+	view := r.view(wire)
 	partition, err := kafka.Partitioner("murmur2")
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	opt := pipeline.Options{
-		Log: r.kafka(r.t), View: view, Engine: r.engine, Records: true, Partition: partition,
-		Changes: "segment-changes", State: "segment-state", DeadLetters: "dead-letters", Logger: r.log,
+		Log: r.kafka(wire), View: view, Engine: r.engine, Records: true, Partition: partition,
+		Changes: "segment-changes" + r.suffix, State: "segment-state" + r.suffix, DeadLetters: "dead-letters" + r.suffix, Logger: r.log,
 	}
 	for _, name := range sourceNames {
-		opt.Sources = append(opt.Sources, pipeline.Source{Name: name, Topic: name, NewDecoder: r.decoder(name)})
+		opt.Sources = append(opt.Sources, pipeline.Source{Name: name, Topic: name + r.suffix, NewDecoder: r.decoder(name)})
 	}
 	if r.change != nil {
 		r.change(&opt)
@@ -133,7 +186,7 @@ func (r *rig) start() *worker {
 		r.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &worker{Pipeline: p, t: r.t, stop: cancel, done: make(chan error, 1)}
+	w := &worker{Pipeline: p, wire: wire, t: r.t, stop: cancel, done: make(chan error, 1)}
 	go func() {
 		w.done <- p.Run(ctx)
 		_ = view.Close()
@@ -158,13 +211,17 @@ func (w *worker) end() {
 			w.t.Errorf("the worker ended with %v", err)
 		}
 	case <-time.After(30 * time.Second):
-		w.t.Fatal("the worker does not end")
+		buf := make([]byte, 1<<20)
+		w.t.Fatalf("the worker does not end:\n%s", buf[:runtime.Stack(buf, true)])
 	}
 }
 
 // produce writes records to the sources.
 func (r *rig) produce(records ...*kgo.Record) {
 	r.t.Helper()
+	for _, rec := range records {
+		rec.Topic += r.suffix
+	}
 	if err := r.client.ProduceSync(r.t.Context(), records...).FirstErr(); err != nil {
 		r.t.Fatalf("producing: %v", err)
 	}
@@ -181,9 +238,13 @@ func record(topic, customer, id, kind string, at int64, more string) *kgo.Record
 func (r *rig) settle() {
 	r.t.Helper()
 	admin := kadm.NewClient(r.client)
+	var topics []string
+	for _, name := range sourceNames {
+		topics = append(topics, name+r.suffix)
+	}
 	deadline := time.Now().Add(90 * time.Second)
 	for {
-		ends, err := admin.ListEndOffsets(r.t.Context(), sourceNames...)
+		ends, err := admin.ListEndOffsets(r.t.Context(), topics...)
 		if err != nil {
 			r.t.Fatalf("reading ends: %v", err)
 		}
@@ -210,6 +271,7 @@ func (r *rig) settle() {
 // read gives what a read_committed reader sees of a topic, in the order of each partition.
 func (r *rig) read(topic string) []*kgo.Record {
 	r.t.Helper()
+	topic += r.suffix
 	ends, err := kadm.NewClient(r.client).ListEndOffsets(r.t.Context(), topic)
 	if err != nil {
 		r.t.Fatalf("reading the end of %s: %v", topic, err)

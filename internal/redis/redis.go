@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -32,7 +33,9 @@ type Options struct {
 	// Patience (30 s) is for how long a server that does not answer is asked again at the start.
 	Patience time.Duration
 	TLS      *tls.Config
-	Logger   *zap.Logger
+	// Dialer replaces the network, for tests; nil: the network.
+	Dialer func(ctx context.Context, network, address string) (net.Conn, error)
+	Logger *zap.Logger
 }
 
 // Redis is a server or a Cluster. It implements pipeline.View.
@@ -59,7 +62,7 @@ func New(opt Options) (*Redis, error) {
 	r := &Redis{opt: opt}
 	if len(opt.Addresses) > 1 || opt.Cluster {
 		r.cl = goredis.NewClusterClient(&goredis.ClusterOptions{
-			Addrs: opt.Addresses, Username: opt.Username, Password: opt.Password, TLSConfig: opt.TLS,
+			Addrs: opt.Addresses, Username: opt.Username, Password: opt.Password, TLSConfig: opt.TLS, Dialer: opt.Dialer,
 			DialTimeout: opt.Timeout, ReadTimeout: opt.Timeout, WriteTimeout: opt.Timeout,
 			// Watch does not look for a new master by itself when the old one is gone.
 			ClusterStateReloadInterval: time.Second,
@@ -68,7 +71,7 @@ func New(opt Options) (*Redis, error) {
 		return r, nil
 	}
 	r.cl = goredis.NewClient(&goredis.Options{
-		Addr: opt.Addresses[0], Username: opt.Username, Password: opt.Password, DB: opt.DB, TLSConfig: opt.TLS,
+		Addr: opt.Addresses[0], Username: opt.Username, Password: opt.Password, DB: opt.DB, TLSConfig: opt.TLS, Dialer: opt.Dialer,
 		DialTimeout: opt.Timeout, ReadTimeout: opt.Timeout, WriteTimeout: opt.Timeout,
 		DialerRetries: 1,
 		MaxRetries:    -1, // the pipeline retries, and knows what a write whose answer was lost has done
