@@ -1,9 +1,6 @@
 package feature
 
-import (
-	"math"
-	"strings"
-)
+import "math"
 
 // Forever is the horizon of what never leaves a window, and the moment that never comes.
 const Forever = math.MaxInt64
@@ -101,7 +98,7 @@ func (s *Series) Value(i, c int) Val {
 }
 
 // Insert puts an entry behind all entries of the same or an earlier time and returns its index. row has a value a column;
-// None leaves a gap. Strings are cloned.
+// None leaves a gap. Strings are kept as they are.
 func (s *Series) Insert(t int64, row []Val) int {
 	i := s.head + s.After(t)
 	s.times = insert(s.times, i, t)
@@ -120,7 +117,7 @@ func (c *column) insert(i, n int, v Val) {
 	}
 	switch c.kind {
 	case String:
-		c.strs = insert(c.strs, i, strings.Clone(v.S))
+		c.strs = insert(c.strs, i, v.S)
 	case Object:
 		c.objs = insert(c.objs, i, v.R)
 	default:
@@ -147,7 +144,8 @@ func (s *Series) Find(c int, v Val) int {
 	switch col.kind {
 	case String:
 		for i := len(col.strs) - 1; i >= s.head; i-- {
-			if col.strs[i] == v.S {
+			// Names that are numbered differ at their ends.
+			if k := col.strs[i]; len(k) == len(v.S) && (k == "" || k[len(k)-1] == v.S[len(k)-1]) && k == v.S {
 				return i - s.head
 			}
 		}

@@ -13,8 +13,6 @@ type State struct {
 	Series []*feature.Series
 	Accs   []*feature.Acc
 	Attrs  []Attr
-	// Kept counts the bytes of memory, roughly.
-	members Members
 }
 
 // Attr is the latest update of one attribute of the profile. The zero value: never set.
@@ -46,11 +44,12 @@ type Frame struct {
 	depth int
 	zone  *time.Location // nil: not looked up yet
 	vals  []feature.Val  // the columns of the event that is being taken in
+	texts *interns
 }
 
 // NewFrame returns a frame for the plan.
 func (p *Plan) NewFrame() *Frame {
-	return &Frame{plan: p, vars: make([]feature.Val, p.vars), vals: make([]feature.Val, p.widest)}
+	return &Frame{plan: p, vars: make([]feature.Val, p.vars), vals: make([]feature.Val, p.widest), texts: new(interns)}
 }
 
 // Bind points the frame at a customer and a moment.

@@ -2,8 +2,6 @@ package plan
 
 import (
 	"math"
-	"slices"
-	"strings"
 
 	"github.com/ruas/ruas/internal/event"
 	"github.com/ruas/ruas/internal/feature"
@@ -68,29 +66,12 @@ func (p *Plan) update(f *Frame, ev *event.Event, touched *Touched) {
 		if v.Kind == event.Missing || a.Set && ev.Time < a.Time {
 			continue
 		}
-		a.Set, a.Time, a.Value = true, ev.Time, own(propVal(v))
+		a.Set, a.Time, a.Value = true, ev.Time, f.texts.own(propVal(v))
 		touched.Add(p.attrs[i].segments...)
 		if i == p.zoneAttr {
 			f.zone = nil
 		}
 	}
-}
-
-// own returns a value that does not alias the record it came from.
-func own(v feature.Val) feature.Val {
-	switch v.K {
-	case feature.String:
-		v.S = strings.Clone(v.S)
-	case feature.Object:
-		if list, ok := v.R.([]string); ok {
-			list = slices.Clone(list)
-			for i := range list {
-				list[i] = strings.Clone(list[i])
-			}
-			v.R = list
-		}
-	}
-	return v
 }
 
 func (s *series) admits(f *Frame) bool {
@@ -107,6 +88,9 @@ func (s *series) take(f *Frame, t int64) {
 	row := f.vals[:len(s.cols)]
 	for i := range s.cols {
 		row[i] = column(s.cols[i].node.eval(f))
+		if s.keeps {
+			row[i] = f.texts.own(row[i])
+		}
 	}
 	for _, a := range s.fed {
 		a.addRow(f, t, row)

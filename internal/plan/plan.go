@@ -190,6 +190,10 @@ func (c *compiler) finish() {
 		for i := range s.cols {
 			s.kinds = append(s.kinds, kindOf(&s.cols[i].node))
 		}
+		s.keeps = len(s.needs) > 0
+		for _, a := range s.fed {
+			s.keeps = s.keeps || a.fold.Oldest+a.fold.Newest > 0
+		}
 		p.widest = max(p.widest, len(s.cols))
 	}
 	for i := range p.Segments {

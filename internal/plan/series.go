@@ -30,6 +30,7 @@ type series struct {
 	cuts   []feature.Need // the needs without those of after
 	fed    []*acc         // settled at once
 	waits  []*acc         // settled later: their lists read this series
+	keeps  bool           // rows are kept, in the series or in an acc
 	ever   *acc           // the number of its events and the time of the earliest
 	// segments to decide when the series changes, in the set's order.
 	segments []int
