@@ -16,13 +16,13 @@ type partition struct {
 	out       output
 	now       int64 // the clock; math.MinInt64 before the first event
 	customers map[string]*customer
-	timers    engine.Timers
+	timers    timers
 	changes   []engine.Change
 }
 
 type customer struct {
 	*engine.Customer
-	timer int64 // as it stands in the timers; math.MaxInt64: none
+	timer int // its place in the timers, or none
 }
 
 func newPartition(ctx context.Context, e *engine.Engine, out output) *partition {
@@ -41,19 +41,19 @@ func (p *partition) apply(ev *event.Event) error {
 	c := p.customers[ev.Customer]
 	if c == nil {
 		id := strings.Clone(ev.Customer)
-		c = &customer{Customer: p.engine.NewCustomer(id), timer: math.MaxInt64}
+		c = &customer{Customer: p.engine.NewCustomer(id), timer: none}
 		p.customers[id] = c
 	}
 	p.changes = p.engine.Apply(c.Customer, ev, p.now, p.changes[:0])
-	p.schedule(c)
+	p.timers.schedule(c)
 	return p.out.write(p.changes, false)
 }
 
 // fire lets happen all that time alone moves before t.
 func (p *partition) fire(t int64) error {
 	for n := 1; ; n++ {
-		id, at, ok := p.timers.Peek()
-		if !ok || at >= t {
+		c, at := p.timers.soonest()
+		if at >= t {
 			return nil
 		}
 		if n%checkEvery == 0 {
@@ -61,10 +61,8 @@ func (p *partition) fire(t int64) error {
 				return err
 			}
 		}
-		c := p.customers[id]
 		p.changes = p.engine.Fire(c.Customer, at, p.changes[:0])
 		p.now = max(p.now, at)
-		p.schedule(c)
 		if err := p.out.write(p.changes, true); err != nil {
 			return err
 		}
@@ -80,19 +78,6 @@ func (p *partition) finish(end int64) error {
 	}
 	p.now = max(p.now, end)
 	return nil
-}
-
-func (p *partition) schedule(c *customer) {
-	at := c.Deadline()
-	if at == c.timer {
-		return
-	}
-	c.timer = at
-	if at == math.MaxInt64 {
-		p.timers.Remove(c.ID())
-	} else {
-		p.timers.Set(c.ID(), at)
-	}
 }
 
 // partitionOf is where Kafka's default partitioner puts a record with this key: murmur2 of it, made positive, modulo n.
