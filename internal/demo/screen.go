@@ -95,7 +95,14 @@ type table struct {
 	size   func() (width, height int, err error)
 	colour bool
 	buf    strings.Builder
+
+	shown  []*row // stay for a while, so that the table can be read
+	chosen time.Time
+	room   int
 }
+
+// chooseEvery is how often the table takes other segments, where there is no room for all.
+const chooseEvery = 4 * time.Second
 
 func (t *table) change(*api.Change, bool) {}
 
@@ -131,13 +138,16 @@ func (t *table) draw(b *board, s state) {
 	// One write, drawn at once where the terminal knows how (mode 2026), each line cleared behind its text: nothing flickers.
 	t.buf.WriteString("\x1b[?2026h\x1b[H")
 	t.head(s, width)
-	rows := b.top(height - 5)
-	t.rows(rows, s, width)
-	for range height - 5 - len(rows) {
+	room := height - 5
+	if now := time.Now(); room != t.room || now.Sub(t.chosen) >= chooseEvery {
+		t.shown, t.chosen, t.room = b.top(room), now, room
+	}
+	t.rows(t.shown, s, width)
+	for range room - len(t.shown) {
 		t.line("")
 	}
 	foot := ""
-	if rest := len(b.rows) - len(rows); rest > 0 {
+	if rest := len(b.rows) - len(t.shown); rest > 0 {
 		foot = fmt.Sprintf("%d more segments changed less recently; a taller window shows them. ", rest)
 	}
 	t.buf.WriteString(t.paint(faint, cut(foot+"Ctrl-C ends the demo.", width)) + "\x1b[K\x1b[J\x1b[?2026l")

@@ -20,9 +20,9 @@ type Event struct {
 // ShopOptions says which shop to simulate. A zero field stands for its default.
 type ShopOptions struct {
 	Seed uint64 // 1
-	// Customers is the number at the opening; more sign up later. 1,000.
+	// Customers is the number at the opening; more sign up later. 600.
 	Customers int
-	// Opening is the moment at which the rush begins; before it lies History (120 days). Browsing and devices are seen of its last day
+	// Opening is the moment at which the rush begins; before it lies History (90 days). Browsing and devices are seen of its last day
 	// only.
 	Opening time.Time
 	History time.Duration
@@ -47,7 +47,7 @@ type Shop struct {
 }
 
 // rush is how many times as often customers come after the opening: the demo shows the day of a sale.
-const rush = 10
+const rush = 12
 
 // browsingSeen is the part of the history of which everything is seen.
 const browsingSeen = 24 * time.Hour
@@ -61,10 +61,10 @@ func NewShop(opt ShopOptions) *Shop {
 		opt.Seed = 1
 	}
 	if opt.Customers == 0 {
-		opt.Customers = 1000
+		opt.Customers = 600
 	}
 	if opt.History == 0 {
-		opt.History = 120 * 24 * time.Hour
+		opt.History = 90 * 24 * time.Hour
 	}
 	if opt.IDs == "" {
 		opt.IDs = "e"

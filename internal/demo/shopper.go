@@ -47,7 +47,7 @@ func (s *Shop) signUp(now time.Time, old bool) {
 		c.devices = append(c.devices, s.drawDevice(c))
 	}
 	if c.persona.fades {
-		c.until = s.opening.Add(-s.span(20*24*time.Hour, 100*24*time.Hour))
+		c.until = s.opening.Add(-s.span(20*24*time.Hour, 75*24*time.Hour))
 	}
 	s.customers = append(s.customers, c)
 

@@ -1,0 +1,75 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Traffic fills empty topics with the history, never sends an event ahead of the present, and when started again sends no history and
+// no id twice.
+func TestTraffic(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	ids := map[string]bool{}
+	starts := 0
+	for _, history := range []bool{true, false} {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		begin := time.Now()
+		go func() {
+			done <- Traffic(ctx, TrafficOptions{
+				Brokers: cluster.ListenAddrs(), Partitions: 2, Speed: 6000, Customers: 50, Report: func(message string) { t.Log(message) },
+			})
+		}()
+		client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics(topics...),
+			kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(100*time.Millisecond), kgo.MetadataMinAge(50*time.Millisecond))
+		if err != nil {
+			t.Fatal(err)
+		}
+		old, fresh := 0, 0
+		for end := time.Now().Add(patience); fresh < 200; {
+			if time.Now().After(end) {
+				t.Fatalf("only %d events since the start after %v", fresh, patience)
+			}
+			for _, record := range client.PollFetches(t.Context()).Records() {
+				var ev struct {
+					ID       string
+					Customer string `json:"customer_id"`
+					Time     time.Time
+				}
+				if err := json.Unmarshal(record.Value, &ev); err != nil {
+					t.Fatal(err)
+				}
+				if ev.Customer != string(record.Key) || ev.Time.After(time.Now()) {
+					t.Fatalf("key %s: %s", record.Key, record.Value)
+				}
+				if ids[ev.ID] {
+					continue // of the run before
+				}
+				ids[ev.ID] = true
+				if ev.Time.Before(begin) {
+					old++
+				} else {
+					fresh++
+				}
+			}
+		}
+		if history != (old > 0) {
+			t.Errorf("start %d sent %d events of the history", starts, old)
+		}
+		starts++
+		client.Close()
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("the end: %v", err)
+		}
+	}
+}
