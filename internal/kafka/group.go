@@ -48,7 +48,9 @@ func (k *Kafka) Join(ctx context.Context, layout pipeline.Layout, claims pipelin
 	for {
 		fetches := cl.PollFetches(ctx)
 		if ctx.Err() != nil {
-			leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), k.opt.RebalanceTimeout)
+			claims.Revoked()
+			// A group that waits for another member, that may be dead, does not let this one leave.
+			leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
 			defer cancel()
 			if err := cl.LeaveGroupContext(leave); err != nil {
 				k.opt.Logger.Warn("leaving the group", zap.Error(err))
@@ -71,6 +73,9 @@ func (k *Kafka) Join(ctx context.Context, layout pipeline.Layout, claims pipelin
 		}
 	}
 }
+
+// leaveTimeout is how long leaving the group may take when nothing is in hand any more.
+const leaveTimeout = 5 * time.Second
 
 // whole gives the partition numbers that were given in every topic. The balancer gives no others; one of another version might.
 func (k *Kafka) whole(topics []string, given map[string][]int32) []int32 {

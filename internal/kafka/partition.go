@@ -30,10 +30,10 @@ type partition struct {
 	last       produced
 }
 
-// produced is when the last transaction's records were on their way.
+// produced is when the last transaction's records were sent.
 type produced struct {
-	sent, acknowledged time.Time
-	offset             int64 // of the task record; 0: nothing was produced
+	sent   time.Time
+	offset int64 // of the task record; 0: nothing was produced
 }
 
 // Open implements pipeline.Log. The transactional id is the partition's, not the worker's: the broker gives it a new producer epoch,
@@ -151,7 +151,8 @@ func (p *partition) list(ctx context.Context, at int64, topics []string) (map[st
 	return found, nil
 }
 
-// Skew implements pipeline.Partition: the broker's time of the newest record must lie between its sending and its acknowledgement.
+// Skew implements pipeline.Partition: the broker's time of the newest record, or of the marker behind it, must lie between the sending of
+// the record and this answer.
 func (p *partition) Skew(ctx context.Context) (time.Duration, bool, error) {
 	last := p.last
 	if !p.appendTime.Load() || last.offset == 0 {
@@ -165,12 +166,12 @@ func (p *partition) Skew(ctx context.Context) (time.Duration, bool, error) {
 	if newest[state].Offset < 0 {
 		return 0, false, nil
 	}
-	at := time.UnixMilli(newest[state].Timestamp)
+	at, answered := time.UnixMilli(newest[state].Timestamp), time.Now()
 	switch {
 	case at.Before(last.sent.Add(-time.Millisecond)):
 		return at.Sub(last.sent), true, nil
-	case at.After(last.acknowledged):
-		return at.Sub(last.acknowledged), true, nil
+	case at.After(answered):
+		return at.Sub(answered), true, nil
 	}
 	return 0, true, nil
 }

@@ -84,7 +84,7 @@ func (p *partition) produce(ctx context.Context, tx *pipeline.Transaction) (int6
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	p.last = produced{sent: sent, acknowledged: time.Now(), offset: last}
+	p.last = produced{sent: sent, offset: last}
 	return last + 1, fail
 }
 

@@ -13,7 +13,7 @@ type Log interface {
 	// could not be reached.
 	Prepare(ctx context.Context, topics Topics) (Layout, error)
 	// Join takes part in the group until ctx is done, then leaves it. Every partition number is given whole: with that partition of
-	// all sources. Calls of claims are never concurrent.
+	// all sources.
 	Join(ctx context.Context, layout Layout, claims Claims) error
 	// Open takes a partition number over: whoever had it open before can no longer commit, and what they left open is aborted. It
 	// returns when that is done.
@@ -47,7 +47,7 @@ type Layout struct {
 // Present tells whether the topic of source i exists.
 func (l *Layout) Present(i int) bool { return l.SourceIDs[i] != "" }
 
-// Claims is told which partition numbers are this worker's.
+// Claims is told which partition numbers are this worker's. Its methods may be called at the same time.
 type Claims interface {
 	// Assigned adds partition numbers.
 	Assigned(member Member, numbers []int32)

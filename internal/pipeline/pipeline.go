@@ -82,7 +82,7 @@ type Pipeline struct {
 	status *status
 
 	mu    sync.Mutex
-	tasks map[int32]*task
+	tasks []*task
 }
 
 // New checks the options; it does not connect.
@@ -129,7 +129,7 @@ func New(opt Options) (*Pipeline, error) {
 	if opt.Logger == nil {
 		opt.Logger = zap.NewNop()
 	}
-	return &Pipeline{opt: opt, status: newStatus(), tasks: make(map[int32]*task)}, nil
+	return &Pipeline{opt: opt, status: newStatus()}, nil
 }
 
 // Run makes a pipeline and runs it.
@@ -184,18 +184,16 @@ func (p *Pipeline) Assigned(member Member, numbers []int32) {
 	p.status.joined(numbers)
 	for _, number := range numbers {
 		t := newTask(p, number, member)
-		p.tasks[number] = t
+		p.tasks = append(p.tasks, t)
 		go t.run()
 	}
 }
 
 // Revoked implements Claims: every task finishes the batch in hand.
 func (p *Pipeline) Revoked() {
-	grace := time.AfterFunc(p.opt.StopTimeout, p.kill)
+	tasks := p.take()
+	grace := time.AfterFunc(p.opt.StopTimeout, func() { kill(tasks) })
 	defer grace.Stop()
-	p.mu.Lock()
-	tasks := p.tasks
-	p.mu.Unlock()
 	for _, t := range tasks {
 		t.finish()
 	}
@@ -204,30 +202,33 @@ func (p *Pipeline) Revoked() {
 
 // Lost implements Claims: what tasks have in hand would be refused.
 func (p *Pipeline) Lost() {
-	p.mu.Lock()
-	tasks := p.tasks
-	p.mu.Unlock()
-	p.kill()
+	tasks := p.take()
+	kill(tasks)
 	p.await(tasks)
 }
 
-func (p *Pipeline) kill() {
+// take hands all tasks over to who ends them.
+func (p *Pipeline) take() []*task {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, t := range p.tasks {
+	tasks := p.tasks
+	p.tasks = nil
+	p.status.left()
+	return tasks
+}
+
+func kill(tasks []*task) {
+	for _, t := range tasks {
 		t.kill()
 	}
 }
 
-func (p *Pipeline) await(tasks map[int32]*task) {
+func (p *Pipeline) await(tasks []*task) {
 	for _, t := range tasks {
 		<-t.done
+		p.opt.Observer.Released(t.number)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.tasks) > 0 {
-		p.opt.Logger.Info("partitions given up", zap.Int("count", len(p.tasks)))
+	if len(tasks) > 0 {
+		p.opt.Logger.Info("partitions given up", zap.Int("count", len(tasks)))
 	}
-	p.tasks = make(map[int32]*task)
-	p.status.left()
 }
