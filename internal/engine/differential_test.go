@@ -47,7 +47,13 @@ func TestDifferential(t *testing.T) {
 	schema := loadSchema(t)
 	var found []*difference
 	pairs, sets, refused, changes := 0, 0, 0, 0
+	// Rather fewer pairs than no report.
+	deadline, limited := t.Deadline()
 	for seed := *seedFlag; pairs < *pairsFlag; seed++ {
+		if limited && time.Until(deadline) < 15*time.Second {
+			t.Errorf("no more time after seed %d: fewer pairs (-pairs), or a longer -timeout", seed)
+			break
+		}
 		out := newCase(seed, schema).run()
 		sets++
 		refused += out.refused
