@@ -84,7 +84,7 @@ func (s *Series) After(t int64) int {
 func (s *Series) Value(i, c int) Val {
 	i += s.head
 	col := &s.cols[c]
-	if col.gaps != nil && col.gaps[i] {
+	if col.gap(i) {
 		return Val{}
 	}
 	switch col.kind {
@@ -107,6 +107,9 @@ func (s *Series) Insert(t int64, row []Val) int {
 	}
 	return i - s.head
 }
+
+// gap tells whether entry i, counted from the first of the slices, has no value.
+func (c *column) gap(i int) bool { return c.gaps != nil && c.gaps[i] }
 
 func (c *column) insert(i, n int, v Val) {
 	if v.K == None && c.gaps == nil {
@@ -145,14 +148,14 @@ func (s *Series) Find(c int, v Val) int {
 	case String:
 		for i := len(col.strs) - 1; i >= s.head; i-- {
 			// Names that are numbered differ at their ends.
-			if k := col.strs[i]; len(k) == len(v.S) && (k == "" || k[len(k)-1] == v.S[len(k)-1]) && k == v.S {
+			if k := col.strs[i]; len(k) == len(v.S) && (k == "" || k[len(k)-1] == v.S[len(k)-1]) && k == v.S && !col.gap(i) {
 				return i - s.head
 			}
 		}
 	case Object:
 	default:
 		for i := len(col.nums) - 1; i >= s.head; i-- {
-			if col.nums[i] == v.N {
+			if col.nums[i] == v.N && !col.gap(i) {
 				return i - s.head
 			}
 		}
@@ -186,11 +189,18 @@ func (s *Series) Trim(now int64, needs []Need, bound int) {
 		from = min(from, s.keepFrom(now, need))
 	}
 	if n-from > bound {
-		s.Shed += int64(n - from - bound)
+		s.shed(n-from-bound, n-bound)
 		from = n - bound
-		s.ShedUntil = s.Time(from - 1)
 	}
 	s.drop(from)
+}
+
+// shed counts that the newest n entries before from were pushed out.
+func (s *Series) shed(n, from int) {
+	if until := s.Time(from - 1); s.Shed == 0 || until > s.ShedUntil {
+		s.ShedUntil = until
+	}
+	s.Shed += int64(n)
 }
 
 // keepFrom returns the index of the oldest entry that need asks for at now.
@@ -259,7 +269,7 @@ func (c *column) extend(n int) bool {
 			t = Total{coef: cum.sums[i-1], scale: cum.scale}
 		}
 		coef, scale, ok := int64(0), uint8(0), true
-		if c.gaps == nil || !c.gaps[i] {
+		if !c.gap(i) {
 			if c.kind == Int {
 				coef = int64(c.nums[i])
 			} else {
@@ -302,14 +312,17 @@ func (s *Series) Sum(c, from, to int) (t Total, gaps int) {
 	gaps = s.Gaps(c, from, to)
 	lo, hi := s.head+from, s.head+to
 	if col.extend(len(s.times)) {
-		t.coef, t.scale = col.cum.sums[hi-1], col.cum.scale
+		before := int64(0)
 		if lo > 0 {
-			t.coef -= col.cum.sums[lo-1] // both are sums of the same entries: no overflow beyond what extend refused
+			before = col.cum.sums[lo-1]
 		}
-		return t, gaps
+		// Running totals of both signs may be further apart than 64 bits reach.
+		if diff, ok := sub(col.cum.sums[hi-1], before); ok {
+			return Total{coef: diff, scale: col.cum.scale}, gaps
+		}
 	}
 	for i := lo; i < hi; i++ {
-		if col.gaps != nil && col.gaps[i] {
+		if col.gap(i) {
 			continue
 		}
 		if !t.AddVal(Val{K: col.kind, N: col.nums[i]}) {

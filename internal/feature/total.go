@@ -129,6 +129,13 @@ func (t *Total) addScaled(coef int64, scale uint8) bool {
 	return true
 }
 
+// sub returns a-b, and whether it fits.
+func sub(a, b int64) (int64, bool) {
+	r := a - b
+	return r, (a >= 0) == (b >= 0) || (r >= 0) == (a >= 0)
+}
+
+// mul returns a×b, and whether it fits.
 func mul(a, b int64) (int64, bool) {
 	if a == 0 {
 		return 0, true
