@@ -1,14 +1,11 @@
 package plan
 
 import (
-	"math"
-
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/functions"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
-	"cel.dev/cel-go/common/types/traits"
 
 	"github.com/ruas/ruas/internal/feature"
 	"github.com/ruas/ruas/internal/rule"
@@ -19,9 +16,9 @@ func (c *compiler) call(e ast.Expr, sc *scope) node {
 	args := call.Args()
 	switch name := call.FunctionName(); name {
 	case operators.LogicalAnd:
-		return c.and(c.expr(args[0], sc), c.expr(args[1], sc))
+		return c.and(c.try(args[0], sc), c.try(args[1], sc))
 	case operators.LogicalOr:
-		return c.or(c.expr(args[0], sc), c.expr(args[1], sc))
+		return c.or(c.try(args[0], sc), c.try(args[1], sc))
 	case operators.LogicalNot:
 		n := c.expr(args[0], sc)
 		return node{
@@ -34,12 +31,12 @@ func (c *compiler) call(e ast.Expr, sc *scope) node {
 	case operators.Conditional:
 		return c.conditional(e, sc)
 	case operators.Equals, operators.NotEquals:
-		if n, ok := c.sizes(name, args[0], args[1], sc); ok {
+		if n, ok := c.sizes(relations[name], args[0], args[1], sc); ok {
 			return n
 		}
 		return c.equal(c.expr(args[0], sc), c.expr(args[1], sc), name == operators.NotEquals)
 	case operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals:
-		return c.compare(name, args[0], args[1], sc)
+		return c.compare(relations[name], args[0], args[1], sc)
 	case operators.In:
 		return c.in(args[0], args[1], sc)
 	case rule.FnAgo:
@@ -193,115 +190,6 @@ func equalVals(x, y feature.Val) bool {
 	return types.Equal(refOf(x), refOf(y)) == types.True
 }
 
-// unordered is the sign of a comparison with NaN, which fulfils no operator.
-const unordered = 2
-
-// order compares as CEL does; ok is false where that is an error.
-func order(x, y feature.Val) (sign int, ok bool) {
-	switch {
-	case x.K == feature.Double && y.K == feature.Double:
-		return orderFloats(x.Float(), y.Float()), true
-	case x.K == y.K && (x.K == feature.Int || x.K == feature.Moment):
-		return orderInts(x.Int(), y.Int()), true
-	case x.K == feature.None || y.K == feature.None:
-		return 0, false
-	}
-	switch {
-	case isNaN(x) || isNaN(y):
-		return unordered, true
-	case x.K == feature.Double && y.K == feature.Int:
-		return orderMixed(x.Float(), y.Int()), true
-	case x.K == feature.Int && y.K == feature.Double:
-		return -orderMixed(y.Float(), x.Int()), true
-	}
-	a, isComparer := refOf(x).(traits.Comparer)
-	if !isComparer {
-		return 0, false
-	}
-	r, isInt := a.Compare(refOf(y)).(types.Int)
-	return int(r), isInt
-}
-
-func orderInts(a, b int64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}
-
-func orderFloats(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	case a == b:
-		return 0
-	}
-	return unordered
-}
-
-// orderMixed compares a double with an integer as CEL does: by the double nearest to it.
-func orderMixed(d float64, i int64) int {
-	switch {
-	case d < math.MinInt64:
-		return -1
-	case d > math.MaxInt64:
-		return 1
-	}
-	return orderFloats(d, float64(i))
-}
-
-func isNaN(v feature.Val) bool { return v.K == feature.Double && math.IsNaN(v.Float()) }
-
-func mirrored(op string) string {
-	switch op {
-	case operators.Less:
-		return operators.Greater
-	case operators.LessEquals:
-		return operators.GreaterEquals
-	case operators.Greater:
-		return operators.Less
-	case operators.GreaterEquals:
-		return operators.LessEquals
-	}
-	return op
-}
-
-func opposite(op string) string {
-	switch op {
-	case operators.Less:
-		return operators.GreaterEquals
-	case operators.LessEquals:
-		return operators.Greater
-	case operators.Greater:
-		return operators.LessEquals
-	case operators.GreaterEquals:
-		return operators.Less
-	}
-	return op
-}
-
-// satisfies tells whether the sign of a comparison fulfils an operator.
-func satisfies(op string, sign int) bool {
-	switch op {
-	case operators.Less:
-		return sign < 0
-	case operators.LessEquals:
-		return sign <= 0
-	case operators.Greater:
-		return sign == 1
-	case operators.GreaterEquals:
-		return sign == 0 || sign == 1
-	case operators.Equals:
-		return sign == 0
-	}
-	return sign != 0
-}
-
 func arithmetic(a, b node, op func(a, b float64) float64) node {
 	return node{safe: a.safe && b.safe, next: earliest(&a, &b), eval: func(f *Frame) feature.Val {
 		x, y := a.eval(f), b.eval(f)
@@ -365,11 +253,11 @@ func (c *compiler) stock(call ast.CallExpr, sc *scope) node {
 func (c *compiler) stockFunction(name string) func(args []ref.Val) ref.Val {
 	decl, ok := c.env.Functions()[name]
 	if !ok {
-		refuse("the function %s is not for rules", name)
+		c.refuse("the function %s is not for rules", name)
 	}
 	bindings, err := decl.Bindings()
 	if err != nil || len(bindings) == 0 {
-		refuse("the function %s is not for rules", name)
+		c.refuse("the function %s is not for rules", name)
 	}
 	// The last binding dispatches over all overloads by the types of the arguments.
 	best := bindings[len(bindings)-1]

@@ -24,12 +24,12 @@ type totalWindow struct {
 }
 
 // compare compiles <, <=, > and >=.
-func (c *compiler) compare(op string, left, right ast.Expr, sc *scope) node {
+func (c *compiler) compare(op relation, left, right ast.Expr, sc *scope) node {
 	if d, ok := nowOffset(left); ok {
 		return c.sinceNow(op, d, c.expr(right, sc))
 	}
 	if d, ok := nowOffset(right); ok {
-		return c.sinceNow(mirrored(op), d, c.expr(left, sc))
+		return c.sinceNow(op.mirrored(), d, c.expr(left, sc))
 	}
 	if n, ok := c.sizes(op, left, right, sc); ok {
 		return n
@@ -40,11 +40,11 @@ func (c *compiler) compare(op string, left, right ast.Expr, sc *scope) node {
 		if x.K == feature.None {
 			return x
 		}
-		sign, ok := order(x, b.eval(f))
+		r, ok := order(x, b.eval(f))
 		if !ok {
 			return feature.Val{}
 		}
-		return feature.OfBool(satisfies(op, sign))
+		return feature.OfBool(op&r != 0)
 	}}
 	switch {
 	case a.missing != "" && b.safe:
@@ -59,12 +59,12 @@ func (c *compiler) compare(op string, left, right ast.Expr, sc *scope) node {
 }
 
 // sizes compiles a comparison of a size() with a whole number.
-func (c *compiler) sizes(op string, left, right ast.Expr, sc *scope) (node, bool) {
+func (c *compiler) sizes(op relation, left, right ast.Expr, sc *scope) (node, bool) {
 	if k, ok := number(right); ok && isSize(left) {
 		return c.countAgainst(op, left, k, sc)
 	}
 	if k, ok := number(left); ok && isSize(right) {
-		return c.countAgainst(mirrored(op), right, k, sc)
+		return c.countAgainst(op.mirrored(), right, k, sc)
 	}
 	return node{}, false
 }
@@ -94,9 +94,9 @@ func sizeOf(e ast.Expr) ast.Expr {
 }
 
 // countAgainst compiles size() op k, for which the k or k+1 newest events are enough.
-func (c *compiler) countAgainst(op string, size ast.Expr, k int64, sc *scope) (node, bool) {
+func (c *compiler) countAgainst(op relation, size ast.Expr, k int64, sc *scope) (node, bool) {
 	enough := k + 1
-	if op == operators.GreaterEquals || op == operators.Less {
+	if op == greater|equal || op == less {
 		enough = max(k, 1)
 	}
 	n, ok := c.sizeUpTo(sizeOf(size), int(enough), sc)
@@ -108,7 +108,7 @@ func (c *compiler) countAgainst(op string, size ast.Expr, k int64, sc *scope) (n
 		if v.K == feature.None {
 			return v
 		}
-		return feature.OfBool(satisfies(op, orderInts(v.Int(), k)))
+		return feature.OfBool(op&orderOf(v.Int(), k) != 0)
 	}}
 	if w := n.window; w != nil {
 		out.next = func(f *Frame) int64 { return w.crossing(f, op, k) }
@@ -117,11 +117,11 @@ func (c *compiler) countAgainst(op string, size ast.Expr, k int64, sc *scope) (n
 }
 
 // crossing returns the moment at which time alone changes the answer of count op k: the count only falls.
-func (w *countWindow) crossing(f *Frame, op string, k int64) int64 {
+func (w *countWindow) crossing(f *Frame, op relation, k int64) int64 {
 	switch op {
-	case operators.Greater, operators.LessEquals:
+	case greater, less | equal:
 		return w.fallsBelow(f, k+1)
-	case operators.Equals, operators.NotEquals:
+	case equal, less | greater:
 		s := f.state.Series[w.slot]
 		if n := int64(s.Len() - s.After(f.now-w.hi)); n > k {
 			return w.fallsBelow(f, k+1)
@@ -148,7 +148,7 @@ func (w *countWindow) fallsBelow(f *Frame, k int64) int64 {
 const maxSteps = 64
 
 // crossing returns the next moment at which a sum or an average passes a constant.
-func (w *totalWindow) crossing(op string, than feature.Val) func(f *Frame) int64 {
+func (w *totalWindow) crossing(op relation, than feature.Val) func(f *Frame) int64 {
 	return func(f *Frame) int64 {
 		next := int64(feature.Forever)
 		for _, e := range w.list.errs {
@@ -187,7 +187,7 @@ func (w *totalWindow) crossing(op string, than feature.Val) func(f *Frame) int64
 }
 
 // holds tells whether the sum or average over entries from … to-1 fulfils op.
-func (w *totalWindow) holds(s *feature.Series, from, to int, op string, than feature.Val) bool {
+func (w *totalWindow) holds(s *feature.Series, from, to int, op relation, than feature.Val) bool {
 	if from == to && w.mean {
 		return false
 	}
@@ -205,8 +205,8 @@ func (w *totalWindow) holds(s *feature.Series, from, to int, op string, than fea
 	default:
 		v = feature.OfDouble(t.Float64())
 	}
-	sign, ok := order(v, than)
-	return ok && satisfies(op, sign)
+	r, ok := order(v, than)
+	return ok && op&r != 0
 }
 
 // in compiles x in list and x in map.

@@ -1,8 +1,6 @@
 package plan
 
 import (
-	"fmt"
-
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
@@ -25,9 +23,12 @@ type compiler struct {
 	attrs    map[string]int
 
 	// Of the expression that is being compiled:
-	ast      *ast.AST
+	source   *rule.Expr
+	at       int64 // the node, of its AST, that is being compiled
 	uses     *uses
-	warnings []string
+	warnings rule.Errors
+
+	errs rule.Errors // what was refused so far
 }
 
 // uses is what an expression reads, beside the moment.
@@ -61,21 +62,34 @@ func (s *scope) find(name string) *scope {
 }
 
 // refusal is an error of the rules that the compiler finds; it travels as a panic inside this package only.
-type refusal struct{ error }
+type refusal struct{ err *rule.Error }
 
-// Refused is an expression that cannot be kept in bounded state or whose next moment cannot be known.
-type Refused struct {
-	Expr *rule.Expr
-	// Offset is the place in the expression's source.
-	Offset int
-	Reason string
+// refuse gives up on what is being compiled: it cannot be kept in bounded state, or its next moment cannot be known.
+func (c *compiler) refuse(format string, args ...any) {
+	panic(refusal{c.source.Errorf(c.at, format, args...)})
 }
 
-func (r *Refused) Error() string {
-	return fmt.Sprintf("%s:%d: %s", r.Expr.File, r.Expr.Line, r.Reason)
+// warn notes what is compiled, but hardly meant.
+func (c *compiler) warn(format string, args ...any) {
+	c.warnings = append(c.warnings, c.source.Errorf(c.at, format, args...))
 }
 
-func refuse(format string, args ...any) { panic(refusal{fmt.Errorf(format, args...)}) }
+// try compiles an expression; one that is refused is noted, so that the rest of the rules is looked at too.
+func (c *compiler) try(e ast.Expr, sc *scope) (n node) {
+	source, at := c.source, c.at
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case refusal:
+			c.errs = append(c.errs, r.err)
+			c.source, c.at = source, at
+			n = constant(feature.Val{}, types.BoolType)
+		default:
+			panic(r)
+		}
+	}()
+	return c.expr(e, sc)
+}
 
 func isCall(e ast.Expr, name string) bool {
 	return e.Kind() == ast.CallKind && e.AsCall().FunctionName() == name
@@ -92,7 +106,7 @@ func (c *compiler) constIdent(e ast.Expr) bool {
 	return c.typeOf(e).Kind() == types.TypeKind
 }
 
-func (c *compiler) typeOf(e ast.Expr) *types.Type { return c.ast.GetType(e.ID()) }
+func (c *compiler) typeOf(e ast.Expr) *types.Type { return c.source.AST.GetType(e.ID()) }
 
 // newVar gives a variable a place in the frame.
 func (c *compiler) newVar() int {
@@ -113,7 +127,10 @@ func (c *compiler) eventNode(typ int, name string, e ast.Expr) node {
 
 // expr compiles an expression of any type but a list of events.
 func (c *compiler) expr(e ast.Expr, sc *scope) node {
+	outer := c.at
+	c.at = e.ID()
 	n := c.compile(e, sc)
+	c.at = outer
 	if n.typ == nil {
 		n.typ = c.typeOf(e)
 	}
@@ -137,7 +154,7 @@ func (c *compiler) compile(e ast.Expr, sc *scope) node {
 	case ast.ComprehensionKind:
 		return c.comprehension(e, sc)
 	}
-	refuse("this kind of expression is not for rules")
+	c.refuse("this kind of expression is not for rules")
 	return node{}
 }
 
@@ -145,7 +162,7 @@ func (c *compiler) ident(e ast.Expr, sc *scope) node {
 	name := e.AsIdent()
 	if b := sc.find(name); b != nil {
 		if b.event {
-			refuse("an event as a whole is no value: name one of its fields")
+			c.refuse("an event as a whole is no value here: choose among its fields, as in (c ? %s.amount : 0.0)", name)
 		}
 		slot := b.slot
 		return node{rows: b.rows, safe: b.rows != nil, typ: c.typeOf(e), eval: func(f *Frame) feature.Val { return f.vars[slot] }}
@@ -164,7 +181,7 @@ func (c *compiler) ident(e ast.Expr, sc *scope) node {
 	if t := c.typeOf(e); t.Kind() == types.TypeKind {
 		return constant(feature.OfObject(t.Parameters()[0]), t)
 	}
-	refuse("%s as a whole is no value", name)
+	c.refuse("%s as a whole is no value: name one of its fields", name)
 	return node{}
 }
 
@@ -313,11 +330,15 @@ func (c *compiler) attribute(name string, test bool) node {
 
 // inlineFeature compiles a feature where it is used: a value is an error exactly where the feature's is.
 func (c *compiler) inlineFeature(name string, test bool) node {
-	n := c.within(c.features[name].Expr, func(e ast.Expr) node { return c.expr(e, nil) })
+	of := c.within(c.features[name].Expr, func(e ast.Expr) node {
+		if test && c.isEventList(e) {
+			return c.count(c.eventList(e, nil), 1, c.canonical(e), nil) // whether it has a value: not how many
+		}
+		return c.expr(e, nil)
+	})
 	if !test {
-		return n
+		return of
 	}
-	of := n
 	return node{safe: true, next: of.next, eval: func(f *Frame) feature.Val {
 		return feature.OfBool(of.eval(f).K != feature.None)
 	}}
@@ -325,10 +346,10 @@ func (c *compiler) inlineFeature(name string, test bool) node {
 
 // within compiles another expression than the one at hand.
 func (c *compiler) within(x *rule.Expr, do func(e ast.Expr) node) node {
-	outer := c.ast
-	c.ast = x.AST
+	outer := c.source
+	c.source = x
 	n := do(x.AST.Expr())
-	c.ast = outer
+	c.source = outer
 	return n
 }
 

@@ -34,8 +34,8 @@ func (c *compiler) comprehension(e ast.Expr, sc *scope) node {
 		}}
 	}
 	if !l.finite() {
-		refuse("keeps every event of %s for ever: write .last(\"90d\") or the like before it, or reduce it with size(), sum(…), distinct(…) or exists(…)",
-			describe(l))
+		c.refuse(`this keeps a value of every event of %s for ever: write .last("90d") or the like before it, or reduce it with size(), sum(…), `+
+			`distinct(…) or exists(…)`, describe(l))
 	}
 	l.require(l.bound(), feature.All)
 	return c.fold(co, sc, l, nil)
@@ -106,7 +106,7 @@ func (c *compiler) anyRow(l *filterList) node {
 	if l.finite() {
 		l.list.require(l.list.bound(), feature.All)
 	} else {
-		c.warnings = append(c.warnings, "keeps every event of "+describe(l)+", up to the bound: put .last(\"90d\") or the like before it")
+		c.warnUnbounded(l)
 		l.list.require(feature.Forever, feature.All)
 	}
 	return node{next: l.next, eval: func(f *Frame) feature.Val {

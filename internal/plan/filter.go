@@ -160,25 +160,25 @@ func (c *compiler) ageOf(name string, e ast.Expr) (lo, hi int64, ok bool) {
 	if e.Kind() != ast.CallKind || len(e.AsCall().Args()) != 2 {
 		return 0, 0, false
 	}
-	op, a, b := e.AsCall().FunctionName(), e.AsCall().Args()[0], e.AsCall().Args()[1]
+	op, a, b := relations[e.AsCall().FunctionName()], e.AsCall().Args()[0], e.AsCall().Args()[1]
 	if _, isNow := nowOffset(a); isNow {
-		a, b, op = b, a, mirrored(op)
+		a, b, op = b, a, op.mirrored()
 	}
 	d, isNow := nowOffset(b)
 	if !isNow || !isField(a, name, rule.FieldTime) {
 		return 0, 0, false
 	}
 	if negate {
-		op = opposite(op)
+		op = op.opposite()
 	}
 	switch op { // of time and now-d
-	case operators.Greater:
+	case greater:
 		return 0, d, true
-	case operators.GreaterEquals:
+	case greater | equal:
 		return 0, d + 1, true
-	case operators.Less:
+	case less:
 		return d + 1, feature.Forever, true
-	case operators.LessEquals:
+	case less | equal:
 		return d, feature.Forever, true
 	}
 	return 0, 0, false

@@ -8,7 +8,6 @@
 package plan
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -66,8 +65,9 @@ type Segment struct {
 	Include []int // places in Plan.Features
 	Hash    uint32
 	// Asks holds the segments that ask for this one with in_segment.
-	Asked       []int
-	Warnings    []string
+	Asked []int
+	// Warnings are about what is kept up to the bound because nothing limits it.
+	Warnings    rule.Errors
 	rule        *rule.Segment
 	when, until node
 	hasUntil    bool
@@ -80,10 +80,11 @@ type Feature struct {
 	node     node
 	list     bool
 	uses     *uses
-	warnings []string
+	warnings rule.Errors
 }
 
-// New compiles a set. The error, if any, is a Refused.
+// New compiles a set. Where rules cannot be kept in bounded state, or their next moment cannot be known, the error is rule.Errors: all of
+// them, each with its place.
 func New(set *rule.Set, opt Options) (p *Plan, err error) {
 	env, err := rule.NewEnv(set.Schema)
 	if err != nil {
@@ -108,61 +109,41 @@ func New(set *rule.Set, opt Options) (p *Plan, err error) {
 		c.segments[s.Name] = i
 	}
 	for _, s := range set.Segments {
-		if err := c.segment(s); err != nil {
-			return nil, err
-		}
+		c.segment(s)
 	}
-	if err := c.sent(set); err != nil {
-		return nil, err
+	c.sent(set)
+	if len(c.errs) > 0 {
+		return nil, c.errs.Sorted()
 	}
 	c.finish()
 	return p, nil
 }
 
 // root compiles an expression of its own.
-func (c *compiler) root(x *rule.Expr) (n node, err error) {
-	defer func() {
-		switch r := recover().(type) {
-		case nil:
-		case refusal:
-			err = &Refused{Expr: x, Reason: r.Error()}
-		default:
-			panic(r)
-		}
-	}()
-	c.ast = x.AST
-	return c.expr(x.AST.Expr(), nil), nil
+func (c *compiler) root(x *rule.Expr) node {
+	c.source = x
+	return c.try(x.AST.Expr(), nil)
 }
 
-func (c *compiler) segment(s *rule.Segment) error {
+func (c *compiler) segment(s *rule.Segment) {
 	c.uses, c.warnings = newUses(), nil
-	out := Segment{Name: s.Name, rule: s, uses: c.uses}
-	var err error
-	if out.when, err = c.root(s.When); err != nil {
-		return err
-	}
+	out := Segment{Name: s.Name, rule: s, uses: c.uses, when: c.root(s.When)}
 	if s.Until != nil {
 		out.hasUntil = true
-		if out.until, err = c.root(s.Until); err != nil {
-			return err
-		}
+		out.until = c.root(s.Until)
 	}
 	out.Warnings = c.warnings
 	c.p.Segments = append(c.p.Segments, out)
-	return nil
 }
 
 // sent compiles every feature for its own value: what is sent along with changes and answered by the API.
-func (c *compiler) sent(set *rule.Set) error {
+func (c *compiler) sent(set *rule.Set) {
 	places := map[string]int{}
 	for i, f := range set.Features {
 		c.uses, c.warnings = newUses(), nil
 		out := Feature{Name: f.Name, uses: c.uses}
 		if _, out.list = rule.ListEventType(f.Type); !out.list {
-			var err error
-			if out.node, err = c.root(f.Expr); err != nil {
-				return err
-			}
+			out.node = c.root(f.Expr)
 		}
 		out.warnings = c.warnings
 		places[f.Name] = i
@@ -173,7 +154,6 @@ func (c *compiler) sent(set *rule.Set) error {
 			c.p.Segments[i].Include = append(c.p.Segments[i].Include, places[name])
 		}
 	}
-	return nil
 }
 
 // finish links what was planned.
@@ -247,8 +227,8 @@ func (p *Plan) Decide(f *Frame, segment int, in bool) bool {
 	return s.when.eval(f).True() && !s.until.eval(f).True()
 }
 
-// Next returns a moment after now at which Decide may give another answer by time alone: nothing changes before it.
-// feature.Forever: it never does.
+// Next returns a moment after now at which Decide may give another answer than in, which it gives now, by time alone: nothing
+// changes before it. feature.Forever: it never does.
 func (p *Plan) Next(f *Frame, segment int, in bool) int64 {
 	s := &p.Segments[segment]
 	if s.when.next == nil && (!s.hasUntil || s.until.next == nil) {
@@ -256,7 +236,6 @@ func (p *Plan) Next(f *Frame, segment int, in bool) int64 {
 	}
 	now := f.now
 	defer func() { f.now = now }()
-	answer := p.Decide(f, segment, in)
 	for range maxSteps {
 		next := int64(feature.Forever)
 		if !s.hasUntil || !in {
@@ -269,11 +248,9 @@ func (p *Plan) Next(f *Frame, segment int, in bool) int64 {
 			return next
 		}
 		// Most moments at which something leaves a window change no answer: look on until one does.
-		if next <= f.now {
-			panic(fmt.Sprint("next ", next, " now ", f.now, " ", s.Name, s.rule.When.Source))
-		}
-		if f.now = next; p.Decide(f, segment, in) != answer {
-			return next
+		f.now = max(next, f.now+1) // time goes on, whatever a part says
+		if p.Decide(f, segment, in) != in {
+			return f.now
 		}
 	}
 	return f.now

@@ -14,6 +14,14 @@ import (
 
 // eventList compiles an expression that is a list of events.
 func (c *compiler) eventList(e ast.Expr, sc *scope) list {
+	outer := c.at
+	c.at = e.ID()
+	l := c.eventsOf(e, sc)
+	c.at = outer
+	return l
+}
+
+func (c *compiler) eventsOf(e ast.Expr, sc *scope) list {
 	switch e.Kind() {
 	case ast.IdentKind:
 		name := e.AsIdent()
@@ -28,10 +36,10 @@ func (c *compiler) eventList(e ast.Expr, sc *scope) list {
 	case ast.SelectKind:
 		if op := e.AsSelect().Operand(); op.Kind() == ast.IdentKind && op.AsIdent() == rule.VarFeature {
 			x := c.features[e.AsSelect().FieldName()].Expr
-			outer := c.ast
-			c.ast = x.AST
+			outer := c.source
+			c.source = x
 			l := c.eventList(x.AST.Expr(), nil)
-			c.ast = outer
+			c.source = outer
 			return l
 		}
 	case ast.ComprehensionKind:
@@ -42,7 +50,7 @@ func (c *compiler) eventList(e ast.Expr, sc *scope) list {
 	case ast.CallKind:
 		return c.listCall(e, sc)
 	}
-	refuse("this list of events cannot be followed: write it with the types' names, last, before, between, after, filter and followed_by")
+	c.refuse("this list of events cannot be followed: write it with the types' names, last, before, between, after, filter and followed_by")
 	return nil
 }
 
@@ -67,7 +75,7 @@ func (c *compiler) listCall(e ast.Expr, sc *scope) list {
 	case rule.FnNewestN:
 		return c.newest(of, int(intLiteral(args[1])), e)
 	}
-	refuse("the list %s(…) cannot be followed", name)
+	c.refuse("the list %s(…) cannot be followed", name)
 	return nil
 }
 
@@ -220,7 +228,7 @@ func (c *compiler) reduction(name string, e ast.Expr, sc *scope) node {
 	args := e.AsCall().Args()
 	of, m, ok := mapOf(args[0])
 	if !ok || !c.isEventList(of) {
-		refuse("%s is for lists of events", name)
+		c.refuse("%s is for lists of events", name)
 	}
 	l := c.eventList(of, sc)
 	var fold feature.Fold
@@ -369,7 +377,7 @@ func (c *compiler) reducer(l list, fold feature.Fold, x, key *colRef, canonical 
 		}
 		r.acc = c.settled(l, fold, x, key, id)
 	default:
-		c.warnings = append(c.warnings, "keeps every event of "+describe(l)+", up to the bound: put .last(\"90d\") or the like before it")
+		c.warnUnbounded(l)
 		l.require(feature.Forever, feature.All)
 	}
 	if r.acc != nil && r.acc.final == 0 {
@@ -404,6 +412,11 @@ func (c *compiler) perRow(l list, m *colRef, sc *scope, r *reducer) value {
 		f.vars[slot] = feature.Val{K: feature.Row, N: uint64(w)}
 		return n.eval(f)
 	}
+}
+
+// warnUnbounded says that nothing limits what is kept of a list.
+func (c *compiler) warnUnbounded(l list) {
+	c.warn(`keeps every event of %s, up to the bound of %d: write .last("90d") or the like before it`, describe(l), c.p.bound)
 }
 
 func describe(l list) string {
@@ -553,7 +566,7 @@ func (c *compiler) oneOf(name string, of ast.Expr, sc *scope) node {
 	case first && l.finite():
 		l.require(l.bound(), feature.All)
 	case first:
-		c.warnings = append(c.warnings, "keeps every event of "+describe(l)+", up to the bound")
+		c.warnUnbounded(l)
 		l.require(feature.Forever, feature.All)
 	case base || l.finite():
 		l.require(l.bound(), 1)

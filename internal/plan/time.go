@@ -161,14 +161,14 @@ func orEarlier(a, b func(f *Frame) int64) func(f *Frame) int64 {
 }
 
 // sinceNow compares now-d with a moment that does not hold now.
-func (c *compiler) sinceNow(op string, d int64, of node) node {
+func (c *compiler) sinceNow(op relation, d int64, of node) node {
 	n := node{typ: types.BoolType, safe: of.safe}
 	n.eval = func(f *Frame) feature.Val {
-		sign, ok := order(feature.OfMoment(f.now-d), of.eval(f))
+		r, ok := order(feature.OfMoment(f.now-d), of.eval(f))
 		if !ok {
 			return feature.Val{}
 		}
-		return feature.OfBool(satisfies(op, sign))
+		return feature.OfBool(op&r != 0)
 	}
 	n.next = func(f *Frame) int64 {
 		next := of.nextChange(f)
