@@ -84,8 +84,8 @@ func (e Errors) Error() string {
 	return strings.Join(parts, "\n")
 }
 
-// sorted orders the mistakes by their place and drops those that say the same of the same place.
-func (e Errors) sorted() Errors {
+// Sorted orders the mistakes by their place and drops those that say the same of the same place. It works on e itself.
+func (e Errors) Sorted() Errors {
 	sort.SliceStable(e, func(i, j int) bool {
 		a, b := e[i], e[j]
 		if a.File != b.File {

@@ -104,7 +104,7 @@ func Parse(schema *event.Schema, files map[string][]byte) (*Set, error) {
 	l.checkFeatures(set)
 	l.checkSegments(set)
 	if len(l.errs) > 0 {
-		return nil, l.errs.sorted()
+		return nil, l.errs.Sorted()
 	}
 	set.Hash = set.hash()
 	return set, nil
