@@ -88,8 +88,10 @@ func drain(r *rig, s shop) {
 	r.t.Helper()
 	r.produce(s.records...)
 	r.produce(s.closing...)
+	start := time.Now()
 	w := r.start()
 	r.settle()
+	r.t.Logf("%d events in %v", len(s.records), time.Since(start))
 	w.end()
 	r.compare(r.changes(), r.replayed(s.files, s.until))
 }

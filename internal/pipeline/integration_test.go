@@ -4,6 +4,8 @@ package pipeline_test
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"testing"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -37,7 +39,13 @@ func flushAll(t *testing.T, address string) func() {
 func TestRealServers(t *testing.T) {
 	k, rd := servers.Kafka(t), servers.Redis(t)
 	t.Run("drain", func(t *testing.T) {
-		drain(real(t, k.Addresses, rd.Addresses, "drain"), newShop(t, 50_000, 2_000))
+		n := 50_000
+		if v := os.Getenv("RUAS_TEST_EVENTS"); v != "" {
+			if _, err := fmt.Sscan(v, &n); err != nil {
+				t.Fatal(err)
+			}
+		}
+		drain(real(t, k.Addresses, rd.Addresses, "drain"), newShop(t, n, n/20))
 	})
 	t.Run("faults", func(t *testing.T) {
 		r := real(t, k.Addresses, rd.Addresses, "faults")
