@@ -54,13 +54,26 @@ func (r *Reader) Int() int64 {
 }
 
 // Count reads the length of a list whose elements take at least one byte each.
-func (r *Reader) Count() int {
+func (r *Reader) Count() int { return r.countOf(1) }
+
+// countOf reads the length of a list whose elements take at least size bytes each: no more room is made than the input fills.
+func (r *Reader) countOf(size int) int {
 	n := r.Uint()
-	if n > uint64(len(r.buf)) {
+	if n > uint64(len(r.buf)/size) {
 		r.fail()
 		return 0
 	}
 	return int(n)
+}
+
+// natural reads an integer that is not negative.
+func (r *Reader) natural() int64 {
+	n := r.Uint()
+	if n > math.MaxInt64 {
+		r.fail()
+		return 0
+	}
+	return int64(n)
 }
 
 // Byte reads one byte.
@@ -135,7 +148,11 @@ func (r *Reader) Val() Val {
 	v := Val{K: Kind(r.Byte())}
 	switch v.K {
 	case None:
-	case Bool, Double:
+	case Bool:
+		if v.N = r.Uint(); v.N > 1 {
+			r.fail()
+		}
+	case Double:
 		v.N = r.Uint()
 	case Int, Moment:
 		v.N = uint64(r.Int())
@@ -292,7 +309,7 @@ func (s *Series) commonScale(c int) (scale uint8, ok bool) {
 func (r *Reader) Series(kinds []Kind, base int64) *Series {
 	n := r.Count()
 	s := NewSeries(kinds)
-	if s.Shed = int64(r.Uint()); s.Shed > 0 {
+	if s.Shed = r.natural(); s.Shed > 0 {
 		s.ShedUntil = base - r.Int()
 	}
 	s.times = make([]int64, n)
@@ -300,7 +317,9 @@ func (r *Reader) Series(kinds []Kind, base int64) *Series {
 		if i == 0 {
 			s.times[0] = base - r.Int()
 		} else {
-			s.times[i] = s.times[i-1] + int64(r.Uint())
+			if s.times[i] = s.times[i-1] + r.natural(); s.times[i] < s.times[i-1] {
+				r.fail()
+			}
 		}
 	}
 	for c := range s.cols {
@@ -343,7 +362,11 @@ func (r *Reader) cell(kind Kind, mode byte, scale uint8, base int64) Val {
 	case String:
 		return OfString(r.String())
 	}
-	return r.Val()
+	v := r.Val()
+	if v.K != Object {
+		r.fail()
+	}
+	return v
 }
 
 // What an acc holds beside its count.
@@ -401,12 +424,12 @@ func (a *Acc) Append(dst []byte, base int64, noTime int64) []byte {
 // Acc reads an acc whose rows have columns of these kinds.
 func (r *Reader) Acc(kinds []Kind, base int64, noTime int64) *Acc {
 	flags := r.Byte()
-	a := &Acc{Until: noTime, Count: int64(r.Uint())}
+	a := &Acc{Until: noTime, Count: r.natural()}
 	if flags&hasUntil != 0 {
 		a.Until = base - r.Int()
 	}
 	if flags&hasGaps != 0 {
-		a.Gaps = int64(r.Uint())
+		a.Gaps = r.natural()
 	}
 	if flags&hasSum != 0 {
 		a.Sum = r.Total()
@@ -439,14 +462,27 @@ func (g *Groups) append(dst []byte, base int64) []byte {
 	return dst
 }
 
+// leastGroup is the size of the shortest group: kind, first moment, count and a sum of two bytes.
+const leastGroup = 5
+
 func (r *Reader) groups(base int64) *Groups {
-	n := r.Count()
-	g := &Groups{Shed: int64(r.Uint()), Keys: make([]Group, 0, n)}
+	n := r.countOf(leastGroup)
+	g := &Groups{Shed: r.natural(), Keys: make([]Group, 0, n)}
 	for i := 0; i < n && r.err == nil; i++ {
-		g.Keys = append(g.Keys, Group{Key: r.Val(), First: base - r.Int(), Count: int64(r.Uint()), Sum: r.Total()})
+		g.Keys = append(g.Keys, Group{Key: r.key(), First: base - r.Int(), Count: r.natural(), Sum: r.Total()})
 	}
 	g.reindex()
 	return g
+}
+
+// key reads a value that can be compared with another.
+func (r *Reader) key() Val {
+	v := r.Val()
+	if v.K == Object {
+		r.fail()
+		return Val{}
+	}
+	return v
 }
 
 // reindex rebuilds the index of many keys.
