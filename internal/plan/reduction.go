@@ -562,7 +562,7 @@ func (c *compiler) oneOf(name string, of ast.Expr, sc *scope) node {
 	_, base := l.(*baseList)
 	switch {
 	case first && !l.finite() && l.final() != feature.Forever:
-		l = &oldestList{rowsList{list: l, n: 1, acc: c.settled(l, feature.Fold{Oldest: 1}, nil, nil, c.canonical(of))}}
+		l = &oldestList{rowsList{list: l, n: feature.All, acc: c.settled(l, feature.Fold{Oldest: 1}, nil, nil, c.canonical(of))}}
 	case first && l.finite():
 		l.require(l.bound(), feature.All)
 	case first:
@@ -594,16 +594,7 @@ func (c *compiler) oneOf(name string, of ast.Expr, sc *scope) node {
 type oldestList struct{ rowsList }
 
 func (l *oldestList) collect(f *Frame, into []row) ([]row, bool) {
-	if a := f.state.Accs[l.acc.slot]; a != nil && a.Rows.Len() > 0 {
-		ok := true
-		if b, base := l.list.(*baseList); base {
-			ok = !b.failed(f)
-		}
-		return append(into, rowOf(len(f.state.Series)+l.acc.slot, 0)), ok
-	}
-	if l.acc.final == 0 {
-		b, base := l.list.(*baseList)
-		return into, !base || !b.failed(f)
-	}
-	return l.list.collect(f, into)
+	start := len(into)
+	into, ok := l.rowsList.collect(f, into)
+	return into[:min(len(into), start+1)], ok
 }

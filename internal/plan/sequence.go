@@ -34,11 +34,14 @@ func (l *sequenceList) bound() int64 {
 	return l.of.bound()
 }
 
-// final: a partner is younger than its event and at most d behind it; it may be late by max_lateness, and belong to the other
-// list until that list's own answer is final. A partner out of the other list's window is none, late or not.
+// final: a partner is younger than its event and at most d behind it. Where the other list has a window, it is none any more
+// when it has left that, late or not; else it may be late by max_lateness, and belong to the other list until that list's own
+// answer is final.
 func (l *sequenceList) final() int64 {
-	of, other := l.of.final(), max(l.other.final(), l.lateness+1)
-	other = min(other, l.other.bound())
+	of, other := l.of.final(), l.other.bound()
+	if other == feature.Forever {
+		other = max(l.other.final(), l.lateness+1)
+	}
 	if of == feature.Forever || other == feature.Forever {
 		return feature.Forever
 	}
