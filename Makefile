@@ -30,7 +30,7 @@ integration: ## the tests on real servers: containers where Docker answers, else
 FUZZTIME ?= 5m
 fuzz: ## every fuzz target for FUZZTIME (5m)
 	@set -e; go list -f '{{$$d := .Dir}}{{range .TestGoFiles}}{{$$d}}/{{.}} {{end}}{{range .XTestGoFiles}}{{$$d}}/{{.}} {{end}}' ./... | tr ' ' '\n' | grep . | \
-		xargs grep -Eo '^func Fuzz[A-Za-z0-9_]+' | sed 's/:func /:/' | while IFS=: read -r file target; do \
+		xargs grep -HEo '^func Fuzz[A-Za-z0-9_]+' | sed 's/:func /:/' | while IFS=: read -r file target; do \
 			echo "== $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")"; \
 		done
 
