@@ -36,10 +36,24 @@ type uses struct {
 	series   map[int]bool
 	attrs    map[int]bool
 	segments map[int]bool
+	accs     map[int]bool
+	features map[string]bool
+	needs    map[int][]need       // by series
+	columns  map[int]map[int]bool // by series
 }
 
 func newUses() *uses {
-	return &uses{series: map[int]bool{}, attrs: map[int]bool{}, segments: map[int]bool{}}
+	return &uses{
+		series: map[int]bool{}, attrs: map[int]bool{}, segments: map[int]bool{}, accs: map[int]bool{}, features: map[string]bool{},
+		needs: map[int][]need{}, columns: map[int]map[int]bool{},
+	}
+}
+
+func (u *uses) column(slot, i int) {
+	if u.columns[slot] == nil {
+		u.columns[slot] = map[int]bool{}
+	}
+	u.columns[slot][i] = true
 }
 
 // scope is what the variables of lambdas and comprehensions stand for.
@@ -330,6 +344,7 @@ func (c *compiler) attribute(name string, test bool) node {
 
 // inlineFeature compiles a feature where it is used: a value is an error exactly where the feature's is.
 func (c *compiler) inlineFeature(name string, test bool) node {
+	c.uses.features[name] = true
 	of := c.within(c.features[name].Expr, func(e ast.Expr) node {
 		if test && c.isEventList(e) {
 			return c.count(c.eventList(e, nil), 1, c.canonical(e), nil) // whether it has a value: not how many

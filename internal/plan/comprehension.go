@@ -34,7 +34,7 @@ func (c *compiler) comprehension(e ast.Expr, sc *scope) node {
 		}}
 	}
 	if !l.finite() {
-		c.refuse(`this keeps a value of every event of %s for ever: write .last("90d") or the like before it, or reduce it with size(), sum(…), `+
+		c.refuse(`this keeps a value of every %s for ever: write .last("90d") or the like before it, or reduce it with size(), sum(…), `+
 			`distinct(…) or exists(…)`, describe(l))
 	}
 	l.require(l.bound(), feature.All)

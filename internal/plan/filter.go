@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 
 	"cel.dev/cel-go/common/ast"
@@ -15,6 +16,7 @@ import (
 type pred struct {
 	nodes []node
 	key   string
+	text  string // as rules write it
 	fails bool
 }
 
@@ -38,6 +40,7 @@ type filterList struct {
 	slot  int // of the lambda's variable
 	nodes []node
 	age   int64 // from this age on the lambda's answer is final
+	text  string
 }
 
 // safe tells that the lambda errs on no event.
@@ -275,7 +278,7 @@ func (c *compiler) filter(l list, name string, body ast.Expr, sc *scope) (out li
 	passed.preds = append(append([]pred(nil), base.preds...), p)
 	if !p.safe() {
 		p.fails = true
-		p.key = c.failKey(&p)
+		p.key, p.text = c.failKey(&p)
 		failed.preds = append(append([]pred(nil), base.preds...), p)
 		failed.errs = nil
 		own = &failed
@@ -288,7 +291,7 @@ func (c *compiler) filter(l list, name string, body ast.Expr, sc *scope) (out li
 // filterRows compiles a lambda that is asked about each kept row anew.
 func (c *compiler) filterRows(l list, la lambda, sc *scope) list {
 	slot, in := c.rowScope(sc, la.name, l)
-	out := &filterList{list: l, slot: slot, age: la.age}
+	out := &filterList{list: l, slot: slot, age: la.age, text: writtenAll(append(slices.Clip(la.static), la.other...), la.name)}
 	for _, e := range la.static {
 		out.nodes = append(out.nodes, c.rowColumn(l, la.name, e, slot))
 	}
@@ -306,7 +309,7 @@ func (c *compiler) predicate(typ int, name string, static []ast.Expr) pred {
 		p.nodes = append(p.nodes, c.eventNode(typ, name, e))
 		keys = append(keys, canon(e, map[string]string{name: "e"}))
 	}
-	p.key = strings.Join(keys, " && ")
+	p.key, p.text = strings.Join(keys, " && "), writtenAll(static, name)
 	return p
 }
 
@@ -321,11 +324,11 @@ func (p *pred) safe() bool {
 
 // failKey names the events on which a filter errs. Filters that err on the same events share one series: one that compares a
 // property with a constant errs where the property is missing, whatever the constant.
-func (c *compiler) failKey(p *pred) string {
+func (c *compiler) failKey(p *pred) (key, text string) {
 	if len(p.nodes) == 1 && p.nodes[0].missing != "" {
-		return "missing e." + p.nodes[0].missing
+		return "missing e." + p.nodes[0].missing, "without " + p.nodes[0].missing
 	}
-	return "error in " + p.key
+	return "error in " + p.key, "on which " + p.text + " errs"
 }
 
 // requireAny has kept whether a list has a member.

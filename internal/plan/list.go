@@ -52,7 +52,7 @@ func (l *baseList) finite() bool       { return l.hi != feature.Forever }
 func (l *baseList) final() int64       { return l.lo }
 
 func (l *baseList) require(h int64, n int) {
-	l.series().need(feature.Need{Lo: l.lo, Hi: min(l.hi, h), N: n})
+	l.series().need(l.c, feature.Need{Lo: l.lo, Hi: min(l.hi, h), N: n})
 }
 
 // window returns the indexes [from, to) of the members at f.now.
@@ -210,7 +210,7 @@ func (l *afterList) require(h int64, n int) {
 	if b, ok := l.list.(*baseList); ok {
 		if o, ok := l.other.(*baseList); ok && o.lo == 0 && o.hi == feature.Forever {
 			// The newest of other only gets newer: what it has passed is never a member again.
-			b.series().needAfter(feature.Need{Lo: b.lo, Hi: min(b.hi, h), N: n}, o.series())
+			b.series().needAfter(b.c, feature.Need{Lo: b.lo, Hi: min(b.hi, h), N: n}, o.series())
 			o.require(feature.Forever, 1)
 			return
 		}

@@ -11,6 +11,7 @@ type value func(f *Frame, r row) feature.Val
 type acc struct {
 	slot  int
 	key   string
+	text  string // the list as people read it
 	hash  uint32
 	list  list
 	base  *series // whose rows are added

@@ -35,6 +35,7 @@ func (c *compiler) eventsOf(e ast.Expr, sc *scope) list {
 		return l
 	case ast.SelectKind:
 		if op := e.AsSelect().Operand(); op.Kind() == ast.IdentKind && op.AsIdent() == rule.VarFeature {
+			c.uses.features[e.AsSelect().FieldName()] = true
 			x := c.features[e.AsSelect().FieldName()].Expr
 			outer := c.source
 			c.source = x
@@ -95,8 +96,8 @@ func (c *compiler) sequence(name string, of, other list, args []ast.Expr) list {
 	case rule.FnNotYetFollowedBy:
 		l.kind = notYetFollowed
 	}
-	if field := string(args[3].AsLiteral().(types.String)); field != "" {
-		l.left, l.right = c.rowField(of.sources(), field), c.rowField(other.sources(), field)
+	if l.field = string(args[3].AsLiteral().(types.String)); l.field != "" {
+		l.left, l.right = c.rowField(of.sources(), l.field), c.rowField(other.sources(), l.field)
 	}
 	return l
 }
@@ -113,25 +114,30 @@ func (c *compiler) newest(of list, n int, e ast.Expr) list {
 func (c *compiler) settled(l list, fold feature.Fold, x, key *colRef, canonical string) *acc {
 	id := fmt.Sprintf("%s %+v", canonical, fold)
 	reads := readsOf(l)
-	if a, ok := c.accs[id]; ok {
-		return a
-	}
 	base := l.sources()[0]
-	a := c.newAcc(id, base, fold)
-	a.list, a.final = l, l.final()
+	a, known := c.accs[id]
+	if !known {
+		a = c.newAcc(id, base, fold)
+		a.list, a.final, a.text = l, l.final(), describe(l)
+	}
+	c.uses.accs[a.slot] = true
 	if x != nil {
 		a.xCol = base.column(c, x.name, x.body)
 	}
 	if key != nil {
 		a.kCol = base.column(c, key.name, key.body)
 	}
-	if a.final == 0 {
-		base.fed = append(base.fed, a)
-		return a
+	if a.final > 0 {
+		l.require(a.final, feature.All)
 	}
-	l.require(a.final, feature.All)
-	for _, s := range reads {
-		s.waits = append(s.waits, a)
+	switch {
+	case known:
+	case a.final == 0:
+		base.fed = append(base.fed, a)
+	default:
+		for _, s := range reads {
+			s.waits = append(s.waits, a)
+		}
 	}
 	return a
 }
@@ -416,14 +422,10 @@ func (c *compiler) perRow(l list, m *colRef, sc *scope, r *reducer) value {
 
 // warnUnbounded says that nothing limits what is kept of a list.
 func (c *compiler) warnUnbounded(l list) {
-	c.warn(`keeps every event of %s, up to the bound of %d: write .last("90d") or the like before it`, describe(l), c.p.bound)
-}
-
-func describe(l list) string {
-	if s := l.sources(); len(s) > 0 {
-		return s[0].key
+	for f, ok := l.(*filterList); ok; f, ok = l.(*filterList) {
+		l = f.list // the filter looks at each of them again and again
 	}
-	return "a list"
+	c.warn(`keeps every %s, up to the bound of %d: write .last("90d") or the like before it`, describe(l), c.p.bound)
 }
 
 func (c *compiler) isEventList(e ast.Expr) bool {
@@ -533,11 +535,11 @@ func (c *compiler) sizeOfDistinct(of ast.Expr, m colRef, n int, sc *scope) (node
 	value := c.eventNode(b.typ, m.name, m.body)
 	key := canon(m.body, map[string]string{m.name: "e"})
 	values := *b
-	values.ser = c.seriesOf(b.typ, b.preds, &col{key: key, node: value})
+	values.ser = c.seriesOf(b.typ, b.preds, &col{key: key, text: written(m.body, m.name), node: value})
 	values.require(b.hi, n)
 	if !value.safe {
 		// The events on which x errs make the whole an error for as long as they are in the window.
-		p := pred{nodes: []node{value}, key: "no value of " + key, fails: true}
+		p := pred{nodes: []node{value}, key: "no value of " + key, text: "without " + written(m.body, m.name), fails: true}
 		failed := *b
 		failed.ser, failed.errs = nil, nil
 		failed.preds = append(append([]pred(nil), b.preds...), p)

@@ -20,7 +20,8 @@ type sequenceList struct {
 	other    list
 	d        int64
 	lateness int64
-	left     value // the field of an event of L; nil: no field
+	field    string // that an event and its partner share; "": none
+	left     value  // the field of an event of L; nil: no field
 	right    value
 }
 

@@ -18,6 +18,7 @@ const anyType = -1
 type series struct {
 	slot  int
 	key   string
+	text  string // as people read it
 	hash  uint32
 	typ   int
 	preds []pred
@@ -39,6 +40,7 @@ type series struct {
 // col is a column: what an expression over the event gives, None where it errs.
 type col struct {
 	key  string
+	text string // as rules write it
 	node node
 }
 
@@ -62,7 +64,7 @@ func (c *compiler) seriesOf(typ int, preds []pred, latest *col) *series {
 	}
 	s, ok := c.series[key]
 	if !ok {
-		s = &series{slot: len(c.p.series), key: key, typ: typ, preds: preds}
+		s = &series{slot: len(c.p.series), key: key, text: textOf(c.nameOf(typ), preds), typ: typ, preds: preds}
 		if latest != nil {
 			s.latest = true
 			s.cols = []col{*latest}
@@ -71,14 +73,21 @@ func (c *compiler) seriesOf(typ int, preds []pred, latest *col) *series {
 		c.p.series = append(c.p.series, s)
 	}
 	c.uses.series[s.slot] = true
+	if latest != nil {
+		c.uses.column(s.slot, 0)
+	}
 	return s
 }
 
-func (s *series) need(n feature.Need) { s.needAfter(n, nil) }
+func (s *series) need(c *compiler, n feature.Need) { s.needAfter(c, n, nil) }
 
-func (s *series) needAfter(n feature.Need, after *series) {
-	if nd := (need{Need: n, after: after}); !slices.Contains(s.needs, nd) {
+func (s *series) needAfter(c *compiler, n feature.Need, after *series) {
+	nd := need{Need: n, after: after}
+	if !slices.Contains(s.needs, nd) {
 		s.needs = append(s.needs, nd)
+	}
+	if !slices.Contains(c.uses.needs[s.slot], nd) {
+		c.uses.needs[s.slot] = append(c.uses.needs[s.slot], nd)
 	}
 }
 
@@ -87,10 +96,12 @@ func (s *series) column(c *compiler, name string, e ast.Expr) int {
 	key := canon(e, map[string]string{name: "e"})
 	for i := range s.cols {
 		if s.cols[i].key == key {
+			c.uses.column(s.slot, i)
 			return i
 		}
 	}
-	s.cols = append(s.cols, col{key: key, node: c.eventNode(s.typ, name, e)})
+	s.cols = append(s.cols, col{key: key, text: written(e, name), node: c.eventNode(s.typ, name, e)})
+	c.uses.column(s.slot, len(s.cols)-1)
 	return len(s.cols) - 1
 }
 
@@ -99,8 +110,10 @@ func (s *series) everAcc(c *compiler) {
 	if s.ever == nil {
 		s.ever = c.newAcc("ever "+s.key, s, feature.Fold{Count: true, Min: true})
 		s.ever.every = true
+		s.ever.text = s.text
 		s.fed = append(s.fed, s.ever)
 	}
+	c.uses.accs[s.ever.slot] = true
 }
 
 // newAcc plans an acc over rows of a series.
