@@ -11,8 +11,8 @@ const DayMS = 24 * 60 * 60 * 1000
 
 // LoadZone returns the zone of the IANA database that name names; nil where it names none ("Local" and "" name none).
 func LoadZone(name string) *time.Location {
-	if name == "" || name == "Local" || strings.HasPrefix(name, "posix/") || strings.HasPrefix(name, "right/") {
-		return nil // the last two are folders that some machines have beside the database
+	if name == "" || name == "Local" || name == "localtime" || strings.HasPrefix(name, "posix/") || strings.HasPrefix(name, "right/") {
+		return nil // the last three are what some machines have beside the database
 	}
 	loc, err := time.LoadLocation(name)
 	if err != nil {

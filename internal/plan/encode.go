@@ -2,6 +2,7 @@ package plan
 
 import (
 	"encoding/binary"
+	"fmt"
 	"hash/fnv"
 
 	"github.com/ruas/ruas/internal/feature"
@@ -131,10 +132,16 @@ func (c *compiler) identify() {
 		if a.fold.Oldest+a.fold.Newest > 0 {
 			text += a.base.columns()
 		}
+		for _, col := range []int{a.xCol, a.kCol} {
+			if col >= 0 {
+				text += kindText(a.base.kinds[col])
+			}
+		}
 		a.hash = unique(p.byAcc, text, i)
 	}
 	for i := range p.attrs {
-		p.attrs[i].hash = unique(p.byAttr, p.attrs[i].name, i)
+		kind := c.schema.Profile().Properties[p.attrs[i].prop].Kind
+		p.attrs[i].hash = unique(p.byAttr, fmt.Sprint(p.attrs[i].name, ":", uint8(kind)), i)
 	}
 	segments := map[uint32]int{}
 	for i := range p.Segments {
@@ -149,10 +156,13 @@ func (p *Plan) SegmentOf(hash uint32) (i int, ok bool) {
 	return i, ok
 }
 
+// columns writes what the columns hold, and of what kind: a schema may give a property another type.
 func (s *series) columns() string {
 	text := ""
 	for i := range s.cols {
-		text += " ; " + s.cols[i].key
+		text += " ; " + s.cols[i].key + kindText(s.kinds[i])
 	}
 	return text
 }
+
+func kindText(k feature.Kind) string { return fmt.Sprint(":", uint8(k)) }
