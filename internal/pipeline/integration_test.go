@@ -4,13 +4,23 @@ package pipeline_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
+	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
 
+	"github.com/ruas/ruas/internal/kafka"
+	"github.com/ruas/ruas/internal/pipeline"
+	"github.com/ruas/ruas/internal/redis"
 	"github.com/ruas/ruas/internal/servers"
 )
 
@@ -18,12 +28,17 @@ import (
 func real(t *testing.T, brokers, redisAddresses []string, name string) *rig {
 	t.Helper()
 	r := newRig(t, brokers, redisAddresses, "-"+name, s10(t))
+	r.makeSources()
+	return r
+}
+
+func (r *rig) makeSources() {
+	r.t.Helper()
 	for _, topic := range sourceNames {
-		if _, err := kadm.NewClient(r.client).CreateTopic(t.Context(), partitions, -1, nil, topic+r.suffix); err != nil {
-			t.Fatalf("creating a topic: %v", err)
+		if _, err := kadm.NewClient(r.client).CreateTopic(r.t.Context(), partitions, -1, nil, topic+r.suffix); err != nil {
+			r.t.Fatalf("creating a topic: %v", err)
 		}
 	}
-	return r
 }
 
 func flushAll(t *testing.T, address string) func() {
@@ -59,4 +74,77 @@ func TestRealClusters(t *testing.T) {
 	r := real(t, k.Addresses, rd.Addresses, "clusters")
 	r.change = small
 	faults(r, newShop(t, 20_000, 500), func() {}, 8)
+}
+
+// TestSecuredServers drains with TLS, as users that may do no more than ruas needs.
+func TestSecuredServers(t *testing.T) {
+	k, rd := servers.KafkaSecure(t), servers.RedisSecure(t)
+	trust := func(file string) *tls.Config {
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pool := x509.NewCertPool()
+		pool.AppendCertsFromPEM(pem)
+		return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
+	r := newRig(t, k.Addresses, rd.Addresses, "-secured", s10(t), kgo.DialTLSConfig(trust(k.CA)),
+		kgo.SASL(scram.Auth{User: k.Admin.Name, Pass: k.Admin.Password}.AsSha512Mechanism()))
+	r.makeSources()
+	mechanism := kafka.SASL{Mechanism: "SCRAM-SHA-512", User: k.App.Name, Password: k.App.Password}
+	r.connect = func(ko *kafka.Options, ro *redis.Options) {
+		ko.Dialer, ko.TLS, ko.SASL = nil, trust(k.CA), mechanism
+		ro.Dialer, ro.TLS, ro.Username, ro.Password = nil, trust(rd.CA), rd.App.Name, rd.App.Password
+	}
+	refused := func(want string) {
+		t.Helper()
+		err := <-r.start().done
+		if refusal := new(pipeline.Refusal); !errors.As(err, &refusal) || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want a refusal that says %q", err, want)
+		}
+	}
+	refused("an ACL is missing")
+
+	admin := kadm.NewClient(r.client)
+	user := "User:" + k.App.Name
+	allow := func(b *kadm.ACLBuilder) {
+		t.Helper()
+		if err := b.ValidateCreate(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := admin.CreateACLs(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var sources []string
+	for _, name := range sourceNames {
+		sources = append(sources, name+r.suffix)
+	}
+	acl := func() *kadm.ACLBuilder {
+		return kadm.NewACLs().Allow(user).AllowHosts("*").ResourcePatternType(kadm.ACLPatternLiteral)
+	}
+	allow(acl().Topics(sources...).Operations(kadm.OpRead, kadm.OpDescribe))
+	allow(acl().Topics("segment-changes"+r.suffix, "dead-letters"+r.suffix).Operations(kadm.OpCreate, kadm.OpWrite, kadm.OpDescribe))
+	allow(acl().Topics("segment-state"+r.suffix).Operations(kadm.OpCreate, kadm.OpWrite, kadm.OpRead, kadm.OpDescribe))
+	allow(acl().Groups(r.group).Operations(kadm.OpRead, kadm.OpDescribe))
+	allow(kadm.NewACLs().Allow(user).AllowHosts("*").ResourcePatternType(kadm.ACLPatternPrefixed).
+		TransactionalIDs(r.group+"-").Operations(kadm.OpWrite, kadm.OpDescribe))
+	time.Sleep(time.Second) // until the broker knows
+
+	drain(r, newShop(t, 5_000, 300))
+
+	mechanism.Password = "wrong"
+	refused("does not accept the user or the password")
+	for _, m := range []kafka.SASL{
+		{Mechanism: "PLAIN", User: k.Admin.Name, Password: k.Admin.Password},
+		{Mechanism: "SCRAM-SHA-256", User: k.Admin.Name, Password: k.Admin.Password},
+		{Mechanism: "OAUTHBEARER", Token: func() (string, error) { return servers.UnsignedToken(k.Admin.Name), nil }},
+	} {
+		t.Run(m.Mechanism, func(t *testing.T) {
+			mechanism = m
+			w := r.start()
+			r.ready(w)
+			w.end()
+		})
+	}
 }

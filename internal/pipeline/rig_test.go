@@ -45,8 +45,10 @@ type rig struct {
 	engine  *engine.Engine
 	client  *kgo.Client
 	log     *zap.Logger
-	// change edits the options of workers that start.
-	change func(*pipeline.Options)
+	// change edits the options of workers that start, connect those of their connections.
+	change  func(*pipeline.Options)
+	connect func(*kafka.Options, *redis.Options)
+	own     []kgo.Opt // of the test's own clients
 }
 
 // fakes starts kfake and miniredis.
@@ -62,9 +64,9 @@ func fakes(t *testing.T, rules string) (*rig, *miniredis.Miniredis) {
 }
 
 // newRig uses servers that run. Tests on the same servers differ by their suffix, of topics and of the group.
-func newRig(t *testing.T, brokers, redisAddresses []string, suffix, rules string) *rig {
+func newRig(t *testing.T, brokers, redisAddresses []string, suffix, rules string, own ...kgo.Opt) *rig {
 	t.Helper()
-	r := &rig{t: t, brokers: brokers, redis: redisAddresses, suffix: suffix, group: "ruas" + suffix, log: zap.NewNop()}
+	r := &rig{t: t, brokers: brokers, redis: redisAddresses, suffix: suffix, group: "ruas" + suffix, log: zap.NewNop(), own: own}
 	if os.Getenv("RUAS_TEST_LOG") != "" {
 		r.log = zap.Must(zap.NewDevelopment(zap.IncreaseLevel(zap.InfoLevel), zap.AddStacktrace(zap.PanicLevel)))
 	}
@@ -73,7 +75,7 @@ func newRig(t *testing.T, brokers, redisAddresses []string, suffix, rules string
 		t.Fatal(err)
 	}
 	r.engine = r.compile(rules)
-	r.client, err = kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.MetadataMinAge(100*time.Millisecond))
+	r.client, err = kgo.NewClient(append(slices.Clone(own), kgo.SeedBrokers(brokers...), kgo.MetadataMinAge(100*time.Millisecond))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,10 +97,14 @@ func (r *rig) compile(rules string) *engine.Engine {
 }
 
 func (r *rig) kafka(wire *wire) *kafka.Kafka {
-	k, err := kafka.New(kafka.Options{
+	opt := kafka.Options{
 		Brokers: r.brokers, Group: r.group, Logger: r.log.Named("kafka"), Dialer: wire.dial,
 		SessionTimeout: 2 * time.Second, RebalanceTimeout: 5 * time.Second, Patience: 10 * time.Second,
-	})
+	}
+	if r.connect != nil {
+		r.connect(&opt, new(redis.Options))
+	}
+	k, err := kafka.New(opt)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -106,9 +112,13 @@ func (r *rig) kafka(wire *wire) *kafka.Kafka {
 }
 
 func (r *rig) view(wire *wire) *redis.Redis {
-	v, err := redis.New(redis.Options{
+	opt := redis.Options{
 		Addresses: r.redis, Prefix: "ruas:", Group: r.group, Logger: r.log.Named("redis"), Timeout: time.Second, Dialer: wire.dial,
-	})
+	}
+	if r.connect != nil {
+		r.connect(new(kafka.Options), &opt)
+	}
+	v, err := redis.New(opt)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -346,8 +356,8 @@ func (r *rig) read(topic string) []*kgo.Record {
 	if len(from) == 0 {
 		return nil
 	}
-	cl, err := kgo.NewClient(kgo.SeedBrokers(r.brokers...), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}))
+	cl, err := kgo.NewClient(append(slices.Clone(r.own), kgo.SeedBrokers(r.brokers...), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}))...)
 	if err != nil {
 		r.t.Fatal(err)
 	}
