@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -110,27 +111,20 @@ func replayFiles(c *config.Config, args []string) ([]replay.File, error) {
 		names[i] = src.Name
 	}
 	files := make([]replay.File, len(args))
-next:
 	for i, arg := range args {
 		files[i] = replay.File{Path: arg}
 		name, path, ok := strings.Cut(arg, "=")
 		if !ok {
 			continue
 		}
-		for _, known := range names {
-			if name == known {
-				files[i] = replay.File{Source: name, Path: path}
-				continue next
-			}
+		if slices.Contains(names, name) {
+			files[i] = replay.File{Source: name, Path: path}
+			continue
 		}
 		if _, err := os.Stat(arg); err == nil {
 			continue
 		}
-		hint := ""
-		if near := suggest.Nearest(name, names); near != "" {
-			hint = fmt.Sprintf("; did you mean %q?", near)
-		}
-		return nil, usage(fmt.Errorf("%s: there is no source %q in the configuration%s", arg, name, hint))
+		return nil, usage(fmt.Errorf("%s: there is no source %q in the configuration%s", arg, name, suggest.Hint(name, names)))
 	}
 	return files, nil
 }

@@ -52,11 +52,7 @@ Begin with 'ruas demo'.
 			for _, c := range cmd.Commands() {
 				names = append(names, c.Name())
 			}
-			hint := ""
-			if near := suggest.Nearest(args[0], names); near != "" {
-				hint = fmt.Sprintf("; did you mean %q?", near)
-			}
-			return usage(fmt.Errorf("there is no command %q%s", args[0], hint))
+			return usage(fmt.Errorf("there is no command %q%s", args[0], suggest.Hint(args[0], names)))
 		},
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/ruas/ruas/internal/suggest"
 )
 
 // place is where a value was given.
@@ -77,7 +79,7 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 				known = append(known, keyOf(f))
 			}
 		}
-		d.fail(name, key, "unknown key%s", didYouMean(name.Value, known))
+		d.fail(name, key, "unknown key%s", suggest.Hint(name.Value, known))
 	})
 }
 
@@ -187,7 +189,7 @@ func set(v reflect.Value, f reflect.StructField, text string) error {
 		if named[0] == "" {
 			named = named[1:]
 		}
-		return fmt.Errorf("%q is not one of %s%s", text, strings.Join(named, ", "), didYouMean(text, named))
+		return fmt.Errorf("%q is not one of %s%s", text, strings.Join(named, ", "), suggest.Hint(text, named))
 	}
 	switch {
 	case v.Type() == reflect.TypeFor[time.Duration]():

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/ruas/ruas/internal/suggest"
 )
 
 // kubernetes matches the variables that Kubernetes sets for a Service named ruas.
@@ -32,7 +34,7 @@ func (d *decoder) environment(environ []string, c *Config) {
 		k := keys[name]
 		if k == nil {
 			if !ignored(name) {
-				d.errs = append(d.errs, &Error{Origin: name, Text: "no such key" + didYouMean(name, names)})
+				d.errs = append(d.errs, &Error{Origin: name, Text: "no such key" + suggest.Hint(name, names)})
 			}
 			continue
 		}

@@ -1,12 +1,9 @@
 package config
 
 import (
-	"fmt"
 	"sort"
 	"strconv"
 	"strings"
-
-	"github.com/ruas/ruas/internal/suggest"
 )
 
 // Error is one thing that is wrong with the configuration.
@@ -64,12 +61,4 @@ func (es Errors) sorted() error {
 		return es[i].Line < es[j].Line
 	})
 	return es
-}
-
-// didYouMean ends a message with the candidate nearest to a word, where one is near.
-func didYouMean(word string, candidates []string) string {
-	if near := suggest.Nearest(word, candidates); near != "" {
-		return fmt.Sprintf("; did you mean %q?", near)
-	}
-	return ""
 }

@@ -3,6 +3,7 @@
 package suggest
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -25,6 +26,14 @@ func Nearest(name string, candidates []string) string {
 		}
 	}
 	return best
+}
+
+// Hint is the end of a message about a name: "; did you mean …?" with the nearest candidate, or "" where none is near.
+func Hint(name string, candidates []string) string {
+	if near := Nearest(name, candidates); near != "" {
+		return fmt.Sprintf("; did you mean %q?", near)
+	}
+	return ""
 }
 
 // plain is a name without what people leave out or add by habit.

@@ -23,4 +23,10 @@ func TestNearest(t *testing.T) {
 	if got := Nearest("cart_addd", []string{"cart_addx", "cart_add", "cart_addb"}); got != "cart_add" {
 		t.Errorf("of several at one distance the first in the alphabet: got %q", got)
 	}
+	if got := Hint("brokres", keys); got != `; did you mean "brokers"?` {
+		t.Errorf("the hint is %q", got)
+	}
+	if got := Hint("elephant", keys); got != "" {
+		t.Errorf("a hint where nothing is near: %q", got)
+	}
 }
