@@ -10,6 +10,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"reflect"
 	"runtime/debug"
 	"slices"
@@ -32,6 +33,7 @@ var (
 	pairsFlag = flag.Int("pairs", envInt("RUAS_PAIRS", 1500), "pairs of a segment and a history to compare (RUAS_PAIRS)")
 	seedFlag  = flag.Uint64("seed", uint64(envInt("RUAS_SEED", 1)), "the first seed (RUAS_SEED); every case takes the next")
 	onceFlag  = flag.Bool("once", false, "stop after the first seed")
+	saveFlag  = flag.Bool("save", false, "keep each difference reported in testdata/differential, for TestFixedDifferences")
 	moreFlag  = flag.Int("more", 0, "go on after a difference, and report that many of the shortest at the end")
 )
 
@@ -73,6 +75,9 @@ func TestDifferential(t *testing.T) {
 	slices.SortFunc(found, func(a, b *difference) int { return a.size() - b.size() })
 	for _, d := range found[:min(len(found), max(1, *moreFlag))] {
 		t.Error(d)
+		if *saveFlag {
+			d.c.save(t, filepath.Join("testdata", "differential", fmt.Sprintf("seed_%d", d.c.seed)))
+		}
 	}
 }
 
@@ -101,6 +106,7 @@ type differentialCase struct {
 	seed   uint64
 	schema *event.Schema
 	rules  oracle.Rules
+	files  map[string][]byte // instead of rules, where a case was saved
 	events []*event.Event
 	zone   string
 	until  *int64
@@ -204,7 +210,11 @@ func (c *differentialCase) run() outcome {
 }
 
 func (c *differentialCase) build() (*rule.Set, *engine.Engine, error) {
-	set, err := rule.Parse(c.schema, c.rules.Files())
+	files := c.files
+	if files == nil {
+		files = c.rules.Files()
+	}
+	set, err := rule.Parse(c.schema, files)
 	if err != nil {
 		return nil, nil, err
 	}
