@@ -58,7 +58,7 @@ func Traffic(ctx context.Context, opt TrafficOptions) error {
 	} else {
 		opt.Report("the topics hold events already: sending the shop's traffic from now on")
 	}
-	if err := p.run(ctx, client); ended(err) != nil {
+	if err := ended(p.run(ctx, client)); err != nil {
 		return err
 	}
 	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

@@ -112,7 +112,7 @@ func TestCDNOWPage(t *testing.T) {
 		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", name, grouped(int64(sum(s.joins))), grouped(int64(len(s.ever))), grouped(int64(len(s.members))))
 	}
 	if *update {
-		if err := os.WriteFile(examples+"cdnow.md", []byte(head+begin+table.String()+end+tail), 0o644); err != nil { //nolint:gosec // a page
+		if err := os.WriteFile(examples+"cdnow.md", []byte(head+begin+table.String()+end+tail), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	} else if old != table.String() {
