@@ -20,6 +20,8 @@ type Customer struct {
 	deadline int64
 	seen     seen
 	asides   []Aside // sorted by time, ties in order of arrival
+	shed     int64   // attributes that lost their value for want of room; the parts of state count their own
+	room     int     // how much the encoding may grow before it is measured
 }
 
 // member is what a customer has been in a segment: in while seq is odd.
@@ -44,7 +46,9 @@ type Aside struct {
 
 // NewCustomer returns a customer without events.
 func (e *Engine) NewCustomer(id string) *Customer {
-	return &Customer{id: id, state: e.plan.NewState(), deadline: Never}
+	c := &Customer{id: id, state: e.plan.NewState(), deadline: Never}
+	c.room = room(c, 0)
+	return c
 }
 
 // ID returns the customer's id.
@@ -122,6 +126,7 @@ func (c *Customer) Aside() (a Aside, ok bool) {
 // SetAside keeps an event until its time. It clones the record.
 func (c *Customer) SetAside(a Aside) {
 	a.Record = slices.Clone(a.Record)
+	c.room -= len(a.Record) + len(a.Source)
 	i := len(c.asides)
 	for i > 0 && c.asides[i-1].Time > a.Time {
 		i--

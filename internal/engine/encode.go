@@ -20,11 +20,24 @@ const (
 	wasBorn = 1 << iota
 	hasSeen
 	hasAsides
+	hasShed
 )
 
-// Encode appends a customer's state to dst: compact, and the same bytes for the same state. All moments but one are written as
-// their distance from the moment of the latest decision.
+// Encode appends a customer's state to dst: compact, and the same bytes for the same state, which with the customer's id takes at
+// most 900,000 bytes. Steps see to that; in the odd case that a state still outgrew it (texts of the same length may take more
+// bytes than was foreseen), it sheds its oldest entries here, undecided until its next step.
 func (e *Engine) Encode(c *Customer, dst []byte) []byte {
+	start := len(dst)
+	for {
+		dst = e.encode(c, dst[:start])
+		if len(dst)-start+len(c.id) <= maxState || !e.halve(c) {
+			return dst
+		}
+	}
+}
+
+// encode writes all moments but one as their distance from the moment of the latest decision.
+func (e *Engine) encode(c *Customer, dst []byte) []byte {
 	flags := byte(0)
 	if c.born {
 		flags |= wasBorn
@@ -39,8 +52,14 @@ func (e *Engine) Encode(c *Customer, dst []byte) []byte {
 	if len(c.asides) > 0 {
 		flags |= hasAsides
 	}
+	if c.shed > 0 {
+		flags |= hasShed
+	}
 	dst = append(dst, version, flags)
 	dst = binary.AppendVarint(dst, c.at)
+	if flags&hasShed != 0 {
+		dst = binary.AppendUvarint(dst, uint64(c.shed))
+	}
 	dst = e.appendMembers(c, dst)
 	if flags&hasSeen != 0 {
 		dst = binary.AppendUvarint(dst, uint64(len(c.seen.ids)-from))
@@ -124,6 +143,9 @@ func (e *Engine) Decode(id string, b []byte) (*Customer, error) {
 	}
 	flags := r.Byte()
 	c := &Customer{id: strings.Clone(id), born: flags&wasBorn != 0, at: r.Int()}
+	if flags&hasShed != 0 {
+		c.shed = r.Natural()
+	}
 	e.readMembers(c, r)
 	if flags&hasSeen != 0 {
 		for n := r.Count(); n > 0 && r.Err() == nil; n-- {
@@ -141,6 +163,7 @@ func (e *Engine) Decode(id string, b []byte) (*Customer, error) {
 		return nil, fmt.Errorf("reading the state of a customer: %w", feature.ErrTruncated)
 	}
 	c.updateDeadline()
+	c.room = room(c, len(b))
 	return c, nil
 }
 

@@ -10,6 +10,7 @@ type stepper struct {
 	*Engine
 	frame   *plan.Frame
 	touched *plan.Touched
+	buf     []byte // for measuring
 }
 
 // stepper lends a stepper, bound to a customer at a moment; done gives it back.
@@ -35,6 +36,9 @@ func (e *Engine) Apply(c *Customer, ev *event.Event, clock int64, out []Change) 
 	e.plan.Ingest(s.frame, ev, s.touched)
 	if !c.born {
 		c.born = true
+		s.all()
+	}
+	if c.room -= e.plan.Growth(ev); c.room < 0 && s.fit(c) {
 		s.all()
 	}
 	// What time alone would have moved at this very moment counts as moved by the event.

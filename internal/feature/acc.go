@@ -59,6 +59,9 @@ func (a *Acc) addValue(f *Fold, x Val) {
 	if f.Sum && !a.Sum.AddVal(x) {
 		a.Gaps++
 	}
+	if x.K != Int && x.K != Double && x.K != Moment {
+		return // has no order: it only counts that there is a value
+	}
 	if f.Min && (a.Least.K == None || Less(x, a.Least)) {
 		a.Least = x
 	}
@@ -175,7 +178,16 @@ func (g *Groups) Find(key Val) (Group, bool) {
 	return Group{}, false
 }
 
-// Clone returns a copy that shares nothing that Add changes.
+// ShedOldest takes out the n keys that appeared first, and counts their events as shed.
+func (g *Groups) ShedOldest(n int) {
+	for i := range g.Keys[:n] {
+		g.Shed += g.Keys[i].Count
+	}
+	g.Keys = append([]Group(nil), g.Keys[n:]...)
+	g.reindex()
+}
+
+// Clone returns a copy that shares nothing that Add changes, but for Rows, which no copy is added to.
 func (a *Acc) Clone() *Acc {
 	c := *a
 	c.Sum = a.Sum.Clone()

@@ -66,8 +66,8 @@ func (r *Reader) countOf(size int) int {
 	return int(n)
 }
 
-// natural reads an integer that is not negative.
-func (r *Reader) natural() int64 {
+// Natural reads an integer that is not negative.
+func (r *Reader) Natural() int64 {
 	n := r.Uint()
 	if n > math.MaxInt64 {
 		r.fail()
@@ -309,7 +309,7 @@ func (s *Series) commonScale(c int) (scale uint8, ok bool) {
 func (r *Reader) Series(kinds []Kind, base int64) *Series {
 	n := r.Count()
 	s := NewSeries(kinds)
-	if s.Shed = r.natural(); s.Shed > 0 {
+	if s.Shed = r.Natural(); s.Shed > 0 {
 		s.ShedUntil = base - r.Int()
 	}
 	s.times = make([]int64, n)
@@ -317,7 +317,7 @@ func (r *Reader) Series(kinds []Kind, base int64) *Series {
 		if i == 0 {
 			s.times[0] = base - r.Int()
 		} else {
-			if s.times[i] = s.times[i-1] + r.natural(); s.times[i] < s.times[i-1] {
+			if s.times[i] = s.times[i-1] + r.Natural(); s.times[i] < s.times[i-1] {
 				r.fail()
 			}
 		}
@@ -393,7 +393,7 @@ func (a *Acc) Append(dst []byte, base int64, noTime int64) []byte {
 	set(hasSum, a.Sum.coef != 0 || a.Sum.wide != nil)
 	set(hasLeast, a.Least.K != None)
 	set(hasMost, a.Most.K != None)
-	set(hasRows, a.Rows.Len() > 0)
+	set(hasRows, !a.Rows.Blank())
 	set(hasGroups, a.Group != nil)
 	dst = append(dst, flags)
 	dst = binary.AppendUvarint(dst, uint64(a.Count))
@@ -416,7 +416,7 @@ func (a *Acc) Append(dst []byte, base int64, noTime int64) []byte {
 		dst = a.Rows.Append(dst, base)
 	}
 	if flags&hasGroups != 0 {
-		dst = a.Group.append(dst, base)
+		dst = a.Group.Append(dst, base)
 	}
 	return dst
 }
@@ -424,12 +424,12 @@ func (a *Acc) Append(dst []byte, base int64, noTime int64) []byte {
 // Acc reads an acc whose rows have columns of these kinds.
 func (r *Reader) Acc(kinds []Kind, base int64, noTime int64) *Acc {
 	flags := r.Byte()
-	a := &Acc{Until: noTime, Count: r.natural()}
+	a := &Acc{Until: noTime, Count: r.Natural()}
 	if flags&hasUntil != 0 {
 		a.Until = base - r.Int()
 	}
 	if flags&hasGaps != 0 {
-		a.Gaps = r.natural()
+		a.Gaps = r.Natural()
 	}
 	if flags&hasSum != 0 {
 		a.Sum = r.Total()
@@ -449,7 +449,8 @@ func (r *Reader) Acc(kinds []Kind, base int64, noTime int64) *Acc {
 	return a
 }
 
-func (g *Groups) append(dst []byte, base int64) []byte {
+// Append writes groups. Times count from base.
+func (g *Groups) Append(dst []byte, base int64) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(g.Keys)))
 	dst = binary.AppendUvarint(dst, uint64(g.Shed))
 	for i := range g.Keys {
@@ -467,9 +468,9 @@ const leastGroup = 5
 
 func (r *Reader) groups(base int64) *Groups {
 	n := r.countOf(leastGroup)
-	g := &Groups{Shed: r.natural(), Keys: make([]Group, 0, n)}
+	g := &Groups{Shed: r.Natural(), Keys: make([]Group, 0, n)}
 	for i := 0; i < n && r.err == nil; i++ {
-		g.Keys = append(g.Keys, Group{Key: r.key(), First: base - r.Int(), Count: r.natural(), Sum: r.Total()})
+		g.Keys = append(g.Keys, Group{Key: r.key(), First: base - r.Int(), Count: r.Natural(), Sum: r.Total()})
 	}
 	g.reindex()
 	return g

@@ -27,7 +27,8 @@ type Series struct {
 	ShedUntil int64
 }
 
-// column holds one value an entry: nums for numbers, moments and booleans, strs for strings, objs for all else.
+// column holds one value an entry: nums for numbers, moments and booleans, strs for strings (with a hash of each in nums, so
+// that a search looks at few of them), objs for all else.
 type column struct {
 	kind Kind
 	nums []uint64
@@ -53,6 +54,9 @@ func (s *Series) Len() int {
 	}
 	return len(s.times) - s.head
 }
+
+// Blank tells that there is nothing to say of the series: it has no entries, and none was shed.
+func (s *Series) Blank() bool { return s == nil || s.Len() == 0 && s.Shed == 0 }
 
 // Time returns the event time of entry i.
 func (s *Series) Time(i int) int64 { return s.times[s.head+i] }
@@ -120,6 +124,7 @@ func (c *column) insert(i, n int, v Val) {
 	}
 	switch c.kind {
 	case String:
+		c.nums = insert(c.nums, i, hashOf(v.S))
 		c.strs = insert(c.strs, i, v.S)
 	case Object:
 		c.objs = insert(c.objs, i, v.R)
@@ -144,23 +149,28 @@ func (s *Series) Find(c int, v Val) int {
 		return -1
 	}
 	col := &s.cols[c]
+	want := v.N
 	switch col.kind {
 	case String:
-		for i := len(col.strs) - 1; i >= s.head; i-- {
-			// Names that are numbered differ at their ends.
-			if k := col.strs[i]; len(k) == len(v.S) && (k == "" || k[len(k)-1] == v.S[len(k)-1]) && k == v.S && !col.gap(i) {
-				return i - s.head
-			}
-		}
+		want = hashOf(v.S)
 	case Object:
-	default:
-		for i := len(col.nums) - 1; i >= s.head; i-- {
-			if col.nums[i] == v.N && !col.gap(i) {
-				return i - s.head
-			}
+		return -1
+	}
+	for i := len(col.nums) - 1; i >= s.head; i-- {
+		if col.nums[i] == want && (col.kind != String || col.strs[i] == v.S) && !col.gap(i) {
+			return i - s.head
 		}
 	}
 	return -1
+}
+
+// hashOf is FNV-1a, 64 bits.
+func hashOf(s string) uint64 {
+	h := uint64(14695981039346656037)
+	for i := 0; i < len(s); i++ {
+		h = (h ^ uint64(s[i])) * 1099511628211
+	}
+	return h
 }
 
 // Remove takes entry i out.
@@ -201,6 +211,14 @@ func (s *Series) shed(n, from int) {
 		s.ShedUntil = until
 	}
 	s.Shed += int64(n)
+}
+
+// ShedOldest pushes the oldest n entries out.
+func (s *Series) ShedOldest(n int) {
+	if n > 0 {
+		s.shed(n, n)
+		s.drop(n)
+	}
 }
 
 // keepFrom returns the index of the oldest entry that need asks for at now.

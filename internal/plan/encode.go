@@ -13,13 +13,13 @@ import (
 func (p *Plan) Append(dst []byte, st *State, base int64) []byte {
 	n := 0
 	for _, s := range st.Series {
-		if s.Len() > 0 {
+		if !s.Blank() {
 			n++
 		}
 	}
 	dst = binary.AppendUvarint(dst, uint64(n))
 	for i, s := range st.Series {
-		if s.Len() > 0 {
+		if !s.Blank() {
 			dst = appendPart(dst, p.series[i].hash, func(dst []byte) []byte { return s.Append(dst, base) })
 		}
 	}

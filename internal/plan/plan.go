@@ -45,8 +45,9 @@ type Plan struct {
 	zoneAttr int // slot of the attribute time_zone; -1: no rule looks at it
 	bound    int
 	vars     int
-	widest   int // the greatest number of columns
-	profile  int // index of the type profile
+	widest   int      // the greatest number of columns
+	growth   []growth // by event type
+	profile  int      // index of the type profile
 
 	bySeries, byAcc, byAttr, bySegment map[uint32]int // slots by the hashes of their definitions
 }
@@ -191,6 +192,7 @@ func (c *compiler) finish() {
 	for i := range p.Segments {
 		slices.Sort(p.Segments[i].Asked)
 	}
+	p.measure(c.schema.Types)
 	c.identify()
 }
 
@@ -207,11 +209,30 @@ func (p *Plan) Needs() event.Needs { return p.needs }
 
 // NewState returns the state of a customer without events.
 func (p *Plan) NewState() *State {
-	return &State{
-		Series: make([]*feature.Series, len(p.series)),
-		Accs:   make([]*feature.Acc, len(p.accs)),
-		Attrs:  make([]Attr, len(p.attrs)),
+	b := &compactState{}
+	b.Series, b.Accs = b.series[:], b.accs[:]
+	if n := len(p.series); n > len(b.series) {
+		b.Series = make([]*feature.Series, n)
+	} else {
+		b.Series = b.Series[:n:n]
 	}
+	if n := len(p.accs); n > len(b.accs) {
+		b.Accs = make([]*feature.Acc, n)
+	} else {
+		b.Accs = b.Accs[:n:n]
+	}
+	if n := len(p.attrs); n > 0 {
+		b.Attrs = make([]Attr, n)
+	}
+	return &b.State
+}
+
+// compactState is a State with its slots beside it: most sets of rules have few, and a step pays for each place in memory
+// that it looks at.
+type compactState struct {
+	State
+	series [16]*feature.Series
+	accs   [8]*feature.Acc
 }
 
 // Decide tells whether the customer that f is bound to belongs to a segment, where it did (in) or did not before. An error
