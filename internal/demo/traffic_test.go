@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ func TestTraffic(t *testing.T) {
 	}
 	defer cluster.Close()
 	ids := map[string]bool{}
+	before := "" // what ids of the run before begin with
 	starts := 0
 	for _, history := range []bool{true, false} {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -34,7 +36,7 @@ func TestTraffic(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		old, fresh := 0, 0
+		old, fresh, now := 0, 0, ""
 		for end := time.Now().Add(patience); fresh < 200; {
 			if time.Now().After(end) {
 				t.Fatalf("only %d events since the start after %v", fresh, patience)
@@ -51,10 +53,14 @@ func TestTraffic(t *testing.T) {
 				if ev.Customer != string(record.Key) || ev.Time.After(time.Now()) {
 					t.Fatalf("key %s: %s", record.Key, record.Value)
 				}
-				if ids[ev.ID] {
-					continue // of the run before
+				run, _, _ := strings.Cut(ev.ID, "-")
+				if run == before {
+					continue
 				}
-				ids[ev.ID] = true
+				if ids[ev.ID] {
+					t.Fatalf("the id %s comes twice", ev.ID)
+				}
+				ids[ev.ID], now = true, run
 				if ev.Time.Before(begin) {
 					old++
 				} else {
@@ -66,6 +72,7 @@ func TestTraffic(t *testing.T) {
 			t.Errorf("start %d sent %d events of the history", starts, old)
 		}
 		starts++
+		before = now
 		client.Close()
 		cancel()
 		if err := <-done; err != nil {

@@ -84,6 +84,9 @@ func sum(of map[string]int) int {
 
 // The page tells what replaying the sample gives: the table of joins, which -update writes, and the figures in its text.
 func TestCDNOWPage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it is about a page, and takes seconds")
+	}
 	page, err := os.ReadFile(examples + "cdnow.md")
 	if err != nil {
 		t.Fatal(err)
