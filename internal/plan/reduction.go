@@ -425,7 +425,7 @@ func (c *compiler) warnUnbounded(l list) {
 	for f, ok := l.(*filterList); ok; f, ok = l.(*filterList) {
 		l = f.list // the filter looks at each of them again and again
 	}
-	c.warn(`keeps every %s, up to the bound of %d: write .last("90d") or the like before it`, describe(l), c.p.bound)
+	c.warn(`keeps every %s, up to %s of them: write .last("90d") or the like before it`, describe(l), grouped(c.p.bound))
 }
 
 func (c *compiler) isEventList(e ast.Expr) bool {
