@@ -159,16 +159,24 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func TestOptionalSource(t *testing.T) {
+func TestOptionalSourceAppears(t *testing.T) {
 	r, _ := fakes(t, activeRule)
 	r.change = func(opt *pipeline.Options) {
-		opt.Sources[1].Topic, opt.Sources[1].Optional = "absent", true
+		opt.Sources[1].Topic, opt.Sources[1].Optional = "later", true
+		opt.LookForTopics = 100 * time.Millisecond
 	}
 	r.produce(record("purchases", "c1", "e1", "purchase", 1000, `,"amount":5`))
 	w := r.start()
-	got := r.published(1)
+	if got := r.published(1); got[0].EventID != "e1" {
+		t.Errorf("without the topic: %+v", got)
+	}
+	if _, err := kadm.NewClient(r.client).CreateTopic(t.Context(), partitions, 1, nil, "later"); err != nil {
+		t.Fatal(err)
+	}
+	r.produce(record("later", "c2", "e2", "purchase", 1000, `,"amount":5`))
+	got := r.published(2)
 	w.end()
-	if got[0].EventID != "e1" {
-		t.Errorf("got %+v", got)
+	if got[0].EventID != "e2" && got[1].EventID != "e2" {
+		t.Errorf("with the topic: %+v", got)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -68,6 +69,8 @@ type Options struct {
 	BatchBytes     int // 4 MiB of output
 	ReadAhead      int // 10,000 records a source
 	CacheCustomers int // 50,000 a partition
+	// LookForTopics (30 s) is how often the topics of optional sources that do not exist are looked for.
+	LookForTopics time.Duration
 	// StopTimeout (20 s) is how long the batch in hand may take when partitions are given up.
 	StopTimeout time.Duration
 
@@ -120,6 +123,9 @@ func New(opt Options) (*Pipeline, error) {
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
+	if opt.LookForTopics <= 0 {
+		opt.LookForTopics = 30 * time.Second
+	}
 	if opt.StopTimeout <= 0 {
 		opt.StopTimeout = 20 * time.Second
 	}
@@ -147,19 +153,63 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	if err := p.opt.View.Prepare(ctx); err != nil {
 		return stopped(ctx, err)
 	}
-	topics := Topics{Changes: p.opt.Changes, State: p.opt.State, DeadLetters: p.opt.DeadLetters}
-	for _, s := range p.opt.Sources {
-		topics.Sources = append(topics.Sources, SourceTopic{Topic: s.Topic, Optional: s.Optional})
-	}
-	var err error
-	if p.layout, err = p.opt.Log.Prepare(ctx, topics); err != nil {
-		return stopped(ctx, err)
-	}
 	minutes, stop := context.WithCancel(ctx)
 	defer stop()
 	go p.status.everyMinute(minutes, p.opt.Logger)
 	defer p.Lost() // whatever ended the group, no task outlives it
-	return stopped(ctx, p.opt.Log.Join(ctx, p.layout, p))
+	for {
+		layout, err := p.prepare(ctx)
+		if err != nil {
+			return stopped(ctx, err)
+		}
+		joined, leave := context.WithCancel(ctx)
+		go func() {
+			if p.awaitTopics(joined, layout) {
+				leave()
+			}
+		}()
+		err = p.opt.Log.Join(joined, layout, p)
+		again := err == nil && joined.Err() != nil && ctx.Err() == nil
+		leave()
+		if !again {
+			return stopped(ctx, err)
+		}
+		p.opt.Logger.Info("the topic of an optional source appeared: joining the group anew")
+	}
+}
+
+// prepare sees to the topics.
+func (p *Pipeline) prepare(ctx context.Context) (Layout, error) {
+	topics := Topics{Changes: p.opt.Changes, State: p.opt.State, DeadLetters: p.opt.DeadLetters}
+	for _, s := range p.opt.Sources {
+		topics.Sources = append(topics.Sources, SourceTopic{Topic: s.Topic, Optional: s.Optional})
+	}
+	layout, err := p.opt.Log.Prepare(ctx, topics)
+	if err != nil {
+		return layout, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.layout = layout
+	return layout, nil
+}
+
+// awaitTopics waits until there is a topic that was not there; false: ctx was done first.
+func (p *Pipeline) awaitTopics(ctx context.Context, layout Layout) bool {
+	for absent := slices.Contains(layout.SourceIDs, ""); absent && sleep(ctx, p.opt.LookForTopics); {
+		// What cannot be read, or does not fit, is said when the group is joined anew.
+		now, err := p.opt.Log.Prepare(ctx, layout.Topics)
+		if err != nil {
+			p.opt.Logger.Warn("looking for the topics of optional sources", zap.Error(err))
+			continue
+		}
+		for i, id := range now.SourceIDs {
+			if id != "" && layout.SourceIDs[i] == "" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // stopped drops the error that a wanted end brings about.
@@ -174,7 +224,11 @@ func stopped(ctx context.Context, err error) error {
 func (p *Pipeline) Ready() (bool, string) { return p.status.ready() }
 
 // Layout is what there is on the broker; of use once Ready.
-func (p *Pipeline) Layout() Layout { return p.layout }
+func (p *Pipeline) Layout() Layout {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.layout
+}
 
 // Assigned implements Claims.
 func (p *Pipeline) Assigned(member Member, numbers []int32) {

@@ -20,14 +20,14 @@ func recoverSession(t *task) (*session, error) {
 	ctx := t.stopping
 	opt := &t.p.opt
 	s := &session{
-		task: t, opt: opt, layout: t.p.layout, shard: opt.View.Shard(t.number),
+		task: t, opt: opt, layout: t.p.Layout(), shard: opt.View.Shard(t.number),
 		customers: newCustomers(opt.CacheCustomers), timers: &timers{window: timerWindow, horizon: math.MinInt64},
 	}
 	for _, seg := range opt.Engine.Segments() {
 		s.segments = append(s.segments, []byte(seg.Name))
 	}
 	var err error
-	if s.part, err = opt.Log.Open(ctx, t.p.layout, t.number, t.member); err != nil {
+	if s.part, err = opt.Log.Open(ctx, s.layout, t.number, t.member); err != nil {
 		return nil, err
 	}
 	var background context.Context
@@ -60,7 +60,6 @@ func (s *session) recover(ctx, background context.Context) error {
 		return err
 	}
 	s.writer = newWriter(s.shard, s.fence, s.tell, func(d time.Duration) { s.opt.Observer.Written(s.number, d) })
-	s.feed = newFeed(s.part, nil, s.belongs(), s.opt.ReadAhead)
 	s.background.Go(func() { s.writer.run(background) })
 	if err := s.sweep(ctx); err != nil {
 		return err
@@ -192,10 +191,14 @@ func (s *session) claim(ctx context.Context, first, end int64) error {
 	if why != nil {
 		s.log.Info("the view is built anew from the state topic", zap.Error(why), zap.Int64("records", end-first))
 		s.fence.Applied = first
-		err = persist(ctx, s.tell, "emptying the view", func() error { return s.shard.Reset(ctx, s.meta(s.record.encode())) })
+		empty := s.meta(s.record.encode())
+		empty.Building = true
+		err = persist(ctx, s.tell, "emptying the view", func() error { return s.shard.Reset(ctx, empty) })
 	} else {
 		s.fence.Applied = meta.Applied
-		err = persist(ctx, s.tell, "claiming the view", func() error { return s.shard.Claim(ctx, meta.Fence, s.meta(s.record.encode())) })
+		mine := s.meta(s.record.encode())
+		mine.Building = meta.Building
+		err = persist(ctx, s.tell, "claiming the view", func() error { return s.shard.Claim(ctx, meta.Fence, mine) })
 	}
 	if err != nil {
 		return err

@@ -31,17 +31,17 @@ func (s *session) replay(ctx context.Context, end int64) (int, error) {
 		if len(r.chunk) < replayChunk {
 			return nil
 		}
-		return r.write(ctx, r.next)
+		return r.write(ctx, r.next, true)
 	})
-	if err == nil && s.fence.Applied < end {
-		err = r.write(ctx, end)
+	if err == nil {
+		err = r.write(ctx, end, false)
 	}
 	return r.count, err
 }
 
 // write brings the chunk to the shard. The index of members changes by the difference to what the shard holds, which is exactly what
 // the state topic held at the shard's offset.
-func (r *replayer) write(ctx context.Context, next int64) error {
+func (r *replayer) write(ctx context.Context, next int64, building bool) error {
 	s := r.s
 	ids := make([]string, 0, len(r.chunk))
 	for id := range r.chunk {
@@ -71,6 +71,7 @@ func (r *replayer) write(ctx context.Context, next int64) error {
 	}
 	s.fence.Applied = next
 	u.To = s.meta(s.record.encode())
+	u.To.Building = building
 	clear(r.chunk)
 	return persist(ctx, s.tell, "writing to Redis", func() error { return s.shard.Write(ctx, u) })
 }

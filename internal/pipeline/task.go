@@ -78,6 +78,6 @@ func (t *task) session() (worked bool, err error) {
 	}
 	defer s.close()
 	t.p.status.running(t.number)
-	t.log.Info("partition at work", zap.Int64("epoch", s.fence.Epoch), zap.Int64("clock", s.clock))
+	t.log.Info("partition at work", zap.Int64("epoch", s.fence.Epoch), zap.Time("clock", time.UnixMilli(s.clock)))
 	return true, s.work()
 }

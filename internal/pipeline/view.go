@@ -32,6 +32,8 @@ type ShardMeta struct {
 	Written int64
 	// Task is the record of the task as of Applied.
 	Task []byte
+	// Building says that the shard does not hold all that is committed yet: it is not to be served.
+	Building bool
 }
 
 // Shard is one partition number's part of the view. Errors that are not ErrStale are of the server, and may pass.

@@ -35,15 +35,16 @@ func (r *Redis) Reader(partitions int32, partition func(key []byte, n int32) int
 // Customer gives a customer's state as the engine encoded it; nil: there is no such customer.
 func (r *Reader) Customer(ctx context.Context, id string) ([]byte, error) {
 	k := r.keys[r.partition([]byte(id), int32(len(r.keys)))]
-	var got *goredis.SliceCmd
+	var building, got *goredis.SliceCmd
 	cmds, err := r.cl.Pipelined(ctx, func(p goredis.Pipeliner) error {
+		building = p.HMGet(ctx, k.meta, fieldBuild)
 		got = p.HMGet(ctx, k.states[stateKey(id)], mark, id)
 		return nil
 	})
 	if err = served("reading a customer", cmds, err); err != nil {
 		return nil, err
 	}
-	if got.Val()[0] == nil {
+	if got.Val()[0] == nil || notReady(building) {
 		return nil, ErrNotReady
 	}
 	value, ok := got.Val()[1].(string)
@@ -60,7 +61,10 @@ func (r *Reader) Customer(ctx context.Context, id string) ([]byte, error) {
 // Members gives at most limit members of a segment, in the order of their ids, from the first one after after.
 func (r *Reader) Members(ctx context.Context, segment, after string, limit int) ([]string, error) {
 	reads := make([]*goredis.StringSliceCmd, len(r.keys))
-	var look lookout
+	var (
+		look     lookout
+		building = make([]*goredis.SliceCmd, len(r.keys))
+	)
 	from := "[" + member(segment, "")
 	if after != "" {
 		from = "(" + member(segment, after)
@@ -69,6 +73,7 @@ func (r *Reader) Members(ctx context.Context, segment, after string, limit int) 
 		for i, k := range r.keys {
 			key := k.members[memberKey(segment)]
 			look.sorted(ctx, p, key)
+			building[i] = p.HMGet(ctx, k.meta, fieldBuild)
 			reads[i] = p.ZRangeByLex(ctx, key, &goredis.ZRangeBy{Min: from, Max: "(" + segment + "\x01", Count: int64(limit)})
 		}
 		return nil
@@ -76,7 +81,7 @@ func (r *Reader) Members(ctx context.Context, segment, after string, limit int) 
 	if err = served("reading members", cmds, err); err != nil {
 		return nil, err
 	}
-	if look.missing() != nil {
+	if look.missing() != nil || slices.ContainsFunc(building, notReady) {
 		return nil, ErrNotReady
 	}
 	var ids []string
@@ -92,9 +97,13 @@ func (r *Reader) Members(ctx context.Context, segment, after string, limit int) 
 // Counts gives the number of members of each segment.
 func (r *Reader) Counts(ctx context.Context, segments []string) ([]int64, error) {
 	reads := make([]*goredis.IntCmd, 0, len(segments)*len(r.keys))
-	var look lookout
+	var (
+		look     lookout
+		building []*goredis.SliceCmd
+	)
 	cmds, err := r.cl.Pipelined(ctx, func(p goredis.Pipeliner) error {
 		for _, k := range r.keys {
+			building = append(building, p.HMGet(ctx, k.meta, fieldBuild))
 			for _, key := range k.members {
 				look.sorted(ctx, p, key)
 			}
@@ -107,7 +116,7 @@ func (r *Reader) Counts(ctx context.Context, segments []string) ([]int64, error)
 	if err = served("counting members", cmds, err); err != nil {
 		return nil, err
 	}
-	if look.missing() != nil {
+	if look.missing() != nil || slices.ContainsFunc(building, notReady) {
 		return nil, ErrNotReady
 	}
 	counts := make([]int64, len(segments))
@@ -116,6 +125,9 @@ func (r *Reader) Counts(ctx context.Context, segments []string) ([]int64, error)
 	}
 	return counts, nil
 }
+
+// notReady tells from the field of a description whether its shard is there and whole.
+func notReady(building *goredis.SliceCmd) bool { return building.Val()[0] != "0" }
 
 // Task describes one partition's shard.
 type Task struct {
@@ -148,7 +160,7 @@ func (r *Reader) Tasks(ctx context.Context) ([]Task, error) {
 		}
 		tasks[i].Meta = meta
 		tasks[i].Record, err = pipeline.ParseTaskRecord(meta.Task)
-		tasks[i].Ready = err == nil
+		tasks[i].Ready = err == nil && !meta.Building
 	}
 	return tasks, nil
 }

@@ -32,12 +32,14 @@ const (
 	fieldRules   = "rules"
 	fieldWritten = "written"
 	fieldTask    = "task"
+	fieldBuild   = "building"
 )
 
 func metaFields(m *pipeline.ShardMeta) []any {
 	return []any{
 		fieldLayout, layoutVersion, fieldEpoch, m.Epoch, fieldApplied, m.Applied,
 		fieldState, m.StateID, fieldRules, m.Rules, fieldWritten, m.Written, fieldTask, m.Task,
+		fieldBuild, m.Building,
 	}
 }
 
@@ -93,6 +95,7 @@ func parseMeta(got map[string]string) (meta pipeline.ShardMeta, err error) {
 		return meta, stale("its description says %q", got[fieldWritten])
 	}
 	meta.StateID, meta.Rules, meta.Task = got[fieldState], got[fieldRules], []byte(got[fieldTask])
+	meta.Building = got[fieldBuild] == "1"
 	return meta, nil
 }
 

@@ -218,6 +218,13 @@ func readers(t *testing.T, r *Redis) {
 	if _, err := reader.Counts(ctx, []string{"s"}); !errors.Is(err, ErrNotReady) {
 		t.Errorf("nothing there: %v, want ErrNotReady", err)
 	}
+	s := own.Shard(0)
+	if err := s.Reset(ctx, pipeline.ShardMeta{Building: true}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := reader.Customer(ctx, "c4"); !errors.Is(err, ErrNotReady) {
+		t.Errorf("while the shard is built: %v, want ErrNotReady", err)
+	}
 	for p := range int32(2) {
 		s := own.Shard(p)
 		meta := pipeline.ShardMeta{Fence: pipeline.Fence{Epoch: 1}, Task: []byte(`{"version":1,"clock":7}`)}
