@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -146,5 +147,38 @@ func TestSecuredServers(t *testing.T) {
 			r.ready(w)
 			w.end()
 		})
+	}
+}
+
+// TestLateness measures, on quiet topics, how long after its moment a leave that time alone causes is published.
+func TestLateness(t *testing.T) {
+	k, rd := servers.Kafka(t), servers.Redis(t)
+	r := newRig(t, k.Addresses, rd.Addresses, "-lateness", activeRule)
+	r.makeSources()
+	r.change = present
+	w := r.start()
+	r.ready(w)
+	const customers = 400
+	for i := range customers {
+		now := time.Now().UnixMilli()
+		r.produce(record("purchases", fmt.Sprintf("c%d", i), "e", "purchase", now, `,"amount":5`))
+		time.Sleep(5 * time.Millisecond)
+	}
+	var late, answer []time.Duration
+	for _, ch := range r.published(2 * customers) {
+		if ch.Cause == "time" {
+			late = append(late, ch.published.Sub(ch.Time))
+		} else {
+			answer = append(answer, ch.published.Sub(ch.Time))
+		}
+	}
+	w.end()
+	slices.Sort(late)
+	slices.Sort(answer)
+	p := func(list []time.Duration, q float64) time.Duration { return list[int(q*float64(len(list)-1))] }
+	t.Logf("leaves by time: p50 %v, p99 %v, worst %v after their moment", p(late, .5), p(late, .99), p(late, 1))
+	t.Logf("joins by events: p50 %v, p99 %v after the event's time", p(answer, .5), p(answer, .99))
+	if len(late) != customers || p(late, .99) > time.Second {
+		t.Errorf("%d leaves, p99 %v after their moment: want %d, within 1 s", len(late), p(late, .99), customers)
 	}
 }
