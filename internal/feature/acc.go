@@ -111,6 +111,7 @@ const few = 16
 
 // add tells whether x could be added.
 func (g *Groups) add(t int64, key, x Val, sum bool, bound int) bool {
+	key = key.Key()
 	i := g.find(key)
 	if i < 0 {
 		if len(g.Keys) >= bound {

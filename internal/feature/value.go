@@ -62,3 +62,11 @@ func (v Val) True() bool { return v.K == Bool && v.N == 1 }
 
 // False tells whether v is the Bool false.
 func (v Val) False() bool { return v.K == Bool && v.N == 0 }
+
+// Key returns the value as a key: there is one zero, whatever its sign.
+func (v Val) Key() Val {
+	if v.K == Double && v.Float() == 0 {
+		v.N = 0
+	}
+	return v
+}

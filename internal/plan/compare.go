@@ -147,7 +147,7 @@ func (w *countWindow) fallsBelow(f *Frame, k int64) int64 {
 // maxSteps bounds how far a crossing is looked for; where it is further, the answer is a moment on the way.
 const maxSteps = 64
 
-// crossing returns the next moment at which a sum or an average passes a constant.
+// crossing returns the next moment at which a sum or an average passes a constant, or stops or begins to be an error.
 func (w *totalWindow) crossing(op relation, than feature.Val) func(f *Frame) int64 {
 	return func(f *Frame) int64 {
 		next := int64(feature.Forever)
@@ -158,18 +158,15 @@ func (w *totalWindow) crossing(op relation, than feature.Val) func(f *Frame) int
 		if from == to {
 			return next
 		}
-		if s.Gaps(w.col, from, to) > 0 {
-			return min(next, s.Time(from)+w.list.hi)
-		}
-		now := w.holds(s, from, to, op, than)
-		if !w.mean && s.Rising(w.col) {
+		now := w.answer(s, from, to, op, than)
+		if !w.mean && s.Gaps(w.col, from, to) == 0 && s.Rising(w.col) {
 			// Without negative values the sum only falls: once is enough to look whether it will, then halve.
-			if w.holds(s, to, to, op, than) == now {
+			if w.answer(s, to, to, op, than) == now {
 				return next
 			}
 			lo, hi := from, to-1 // the first i so that the answer differs once entries up to i have left
 			for lo < hi {
-				if mid := (lo + hi) / 2; w.holds(s, mid+1, to, op, than) != now {
+				if mid := (lo + hi) / 2; w.answer(s, mid+1, to, op, than) != now {
 					hi = mid
 				} else {
 					lo = mid + 1
@@ -178,7 +175,7 @@ func (w *totalWindow) crossing(op relation, than feature.Val) func(f *Frame) int
 			return min(next, s.Time(lo)+w.list.hi)
 		}
 		for i, steps := from, 0; i < to; i, steps = i+1, steps+1 {
-			if steps == maxSteps || w.holds(s, i+1, to, op, than) != now {
+			if steps == maxSteps || w.answer(s, i+1, to, op, than) != now {
 				return min(next, s.Time(i)+w.list.hi)
 			}
 		}
@@ -186,12 +183,15 @@ func (w *totalWindow) crossing(op relation, than feature.Val) func(f *Frame) int
 	}
 }
 
-// holds tells whether the sum or average over entries from … to-1 fulfils op.
-func (w *totalWindow) holds(s *feature.Series, from, to int, op relation, than feature.Val) bool {
+// answer tells whether the sum or average over entries from … to-1 fulfils op; None where it is an error.
+func (w *totalWindow) answer(s *feature.Series, from, to int, op relation, than feature.Val) feature.Val {
 	if from == to && w.mean {
-		return false
+		return feature.Val{}
 	}
-	t, _ := s.Sum(w.col, from, to)
+	t, gaps := s.Sum(w.col, from, to)
+	if gaps > 0 {
+		return feature.Val{}
+	}
 	var v feature.Val
 	switch {
 	case w.mean:
@@ -199,14 +199,17 @@ func (w *totalWindow) holds(s *feature.Series, from, to int, op relation, than f
 	case s.Kind(w.col) == feature.Int:
 		i, ok := t.Int64()
 		if !ok {
-			return false
+			return feature.Val{}
 		}
 		v = feature.OfInt(i)
 	default:
 		v = feature.OfDouble(t.Float64())
 	}
 	r, ok := order(v, than)
-	return ok && op&r != 0
+	if !ok {
+		return feature.Val{}
+	}
+	return feature.OfBool(op&r != 0)
 }
 
 // in compiles x in list and x in map.

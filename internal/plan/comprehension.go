@@ -53,7 +53,9 @@ func (c *compiler) quantify(l list, name string, body ast.Expr, all bool, canoni
 	case *baseList:
 		n = c.anyOf(p, own)
 	case *filterList:
-		if !p.finite() && p.final() != feature.Forever {
+		// A lambda that only asks for the events' age adds nothing to a list that was filtered before: that filter's errors are
+		// not this one's to absorb.
+		if passed == l || !p.finite() && p.final() != feature.Forever {
 			n = c.some(p, canonical+" exists "+canon(body, map[string]string{name: "e"}), sc)
 			break
 		}

@@ -1,8 +1,6 @@
 package plan
 
 import (
-	"math"
-
 	"github.com/ruas/ruas/internal/event"
 	"github.com/ruas/ruas/internal/feature"
 )
@@ -87,7 +85,7 @@ func (s *series) admits(f *Frame) bool {
 func (s *series) take(f *Frame, t int64) {
 	row := f.vals[:len(s.cols)]
 	for i := range s.cols {
-		row[i] = column(s.cols[i].node.eval(f))
+		row[i] = s.cols[i].node.eval(f)
 		if s.keeps {
 			row[i] = f.texts.own(row[i])
 		}
@@ -103,6 +101,9 @@ func (s *series) take(f *Frame, t int64) {
 		kept = feature.NewSeries(s.kinds)
 		f.state.Series[s.slot] = kept
 	}
+	if s.latest {
+		row[0] = row[0].Key()
+	}
 	if s.latest && !s.replace(kept, t, row[0]) {
 		return
 	}
@@ -111,9 +112,8 @@ func (s *series) take(f *Frame, t int64) {
 		stored := f.state.Accs[a.slot]
 		if a.base == s && stored != nil && t <= stored.Until {
 			a.settleLate(f, rowOf(s.slot, i))
-		} else {
-			a.settle(f)
 		}
+		a.settle(f)
 	}
 	s.trim(f, kept)
 }
@@ -147,12 +147,4 @@ func (s *series) trim(f *Frame, kept *feature.Series) {
 		needs = append(needs, n.Need)
 	}
 	kept.Trim(f.now, needs, f.plan.bound)
-}
-
-// column makes a value fit for a column and a key: one zero, whatever its sign.
-func column(v feature.Val) feature.Val {
-	if v.K == feature.Double && v.N == math.Float64bits(math.Copysign(0, -1)) {
-		v.N = 0
-	}
-	return v
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
@@ -136,7 +137,9 @@ func (c *compiler) settled(l list, fold feature.Fold, x, key *colRef, canonical 
 		base.fed = append(base.fed, a)
 	default:
 		for _, s := range reads {
-			s.waits = append(s.waits, a)
+			if !slices.Contains(s.waits, a) {
+				s.waits = append(s.waits, a)
+			}
 		}
 	}
 	return a

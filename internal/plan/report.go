@@ -266,7 +266,7 @@ func (r *reporter) seriesPart(s *series, needs []need, columns map[int]bool, sha
 		part.Values = append(part.Values, s.cols[i].text)
 	}
 	for i, n := range needs {
-		if w := windowText(n.Lo, n.Hi); w != "" && !slices.Contains(part.Windows, w) {
+		if w := windowText(n.Lo, n.Hi); w != "" && n.Lo < n.Hi && !slices.Contains(part.Windows, w) {
 			part.Windows = append(part.Windows, w)
 		}
 		covered := slices.ContainsFunc(needs[:i], n.coveredBy) || slices.ContainsFunc(needs[i+1:], func(o need) bool { return n.coveredBy(o) && !o.coveredBy(n) })
@@ -290,7 +290,9 @@ func (s *series) words(n need, bound int) string {
 	which := ""
 	switch {
 	case s.latest:
-		which = "the newest of each " + s.cols[0].text
+		if which = "the newest of each " + s.cols[0].text; n.N != feature.All {
+			which += fmt.Sprintf(" (%d of them)", n.N)
+		}
 	case n.N == feature.All && n.Hi == feature.Forever:
 		which = fmt.Sprintf("all, up to %s", grouped(bound))
 	case n.N == feature.All:

@@ -176,19 +176,16 @@ var units = []struct {
 	ms   int64
 }{{"d", feature.DayMS}, {"h", 60 * 60 * 1000}, {"m", 60 * 1000}, {"s", 1000}, {"ms", 1}}
 
-// lasting writes milliseconds in the longest unit that they are whole numbers of, or else in several.
+// lasting writes milliseconds in the longest units of which there are whole numbers; a day by itself is 24h.
 func lasting(ms int64) string {
+	if ms == feature.DayMS {
+		return "24h"
+	}
 	var parts []string
 	for _, u := range units {
-		if ms%u.ms == 0 && len(parts) == 0 {
-			return strconv.FormatInt(ms/u.ms, 10) + u.name
-		}
-		if n := ms / u.ms; n > 0 {
+		if n := ms / u.ms; n > 0 && (len(parts) > 0 || ms%u.ms == 0 || n >= 2) {
 			parts = append(parts, strconv.FormatInt(n, 10)+u.name)
 			ms %= u.ms
-		}
-		if ms == 0 {
-			break
 		}
 	}
 	return strings.Join(parts, " ")
