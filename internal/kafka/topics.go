@@ -42,6 +42,9 @@ func (k *Kafka) Prepare(ctx context.Context, topics pipeline.Topics) (pipeline.L
 	}
 	admin := kadm.NewClient(cl)
 	layout, err := k.layout(ctx, admin, topics)
+	for end := time.Now().Add(spread); absent(err) && time.Now().Before(end) && sleep(ctx, 100*time.Millisecond); {
+		layout, err = k.layout(ctx, admin, topics)
+	}
 	if err != nil {
 		return layout.Layout, err
 	}
@@ -83,6 +86,15 @@ func (k *Kafka) Prepare(ctx context.Context, topics pipeline.Topics) (pipeline.L
 			layout.Partitions, topics.State, layout.statePartitions)}
 	}
 	return layout.Layout, nil
+}
+
+// spread is how long a topic that was made a moment ago may take to be known to every broker.
+const spread = time.Second
+
+// absent tells a refusal for what is not there from one for what is wrong.
+func absent(err error) bool {
+	refusal := new(pipeline.Refusal)
+	return errors.As(err, &refusal) && refusal.Unreachable
 }
 
 func (k *Kafka) partitions(sources int32) int32 {
