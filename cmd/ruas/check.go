@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ruas/ruas/internal/config"
+	"github.com/ruas/ruas/internal/plan"
 	"github.com/ruas/ruas/internal/rule"
 )
 
@@ -32,13 +34,29 @@ everything that is wrong, with the place, and what was probably meant.
 			if err != nil {
 				return s.mistakes(err, format)
 			}
-			_ = compiled
-			return nil
+			report := compiled.engine.Report()
+			if format == "json" {
+				return writeJSON(s.out, checked{Errors: rule.Errors{}, Report: &report})
+			}
+			return writeReport(s.out, &report)
 		},
 	}
 	configFlag(cmd, &path)
 	cmd.Flags().StringVar(&format, "format", "table", "table, or json for editors and CI")
 	return cmd
+}
+
+// checked is what --format json prints: what is wrong, or what the segments keep.
+type checked struct {
+	Errors rule.Errors `json:"errors"`
+	*plan.Report
+}
+
+func writeJSON(out io.Writer, v any) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(v)
 }
 
 // mistakes prints what is wrong with segment files; other errors are returned as they are.
@@ -48,9 +66,7 @@ func (s streams) mistakes(err error, format string) error {
 		return err
 	}
 	if format == "json" {
-		encoder := json.NewEncoder(s.out)
-		encoder.SetIndent("", "  ")
-		if err := encoder.Encode(map[string]rule.Errors{"errors": list}); err != nil {
+		if err := writeJSON(s.out, checked{Errors: list}); err != nil {
 			return err
 		}
 	} else {
