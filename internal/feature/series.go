@@ -365,6 +365,9 @@ func (s *Series) Gaps(c, from, to int) int {
 	return n
 }
 
+// Columns returns the number of columns.
+func (s *Series) Columns() int { return len(s.cols) }
+
 // Kind returns the kind of column c's values.
 func (s *Series) Kind(c int) Kind { return s.cols[c].kind }
 
