@@ -74,7 +74,14 @@ func TestRealClusters(t *testing.T) {
 	k, rd := servers.KafkaCluster(t), servers.RedisCluster(t)
 	r := real(t, k.Addresses, rd.Addresses, "clusters")
 	r.change = small
-	faults(r, newShop(t, 20_000, 500), func() {}, 8)
+	nodes, turn := append(slices.Clone(k.Nodes), rd.Nodes...), 0
+	faults(r, newShop(t, 20_000, 500), func() { // a node of either is killed, and comes back
+		n := nodes[turn*4%len(nodes)]
+		turn++
+		n.Kill()
+		time.Sleep(2500 * time.Millisecond)
+		n.Start()
+	}, 10)
 }
 
 // TestSecuredServers drains with TLS, as users that may do no more than ruas needs.

@@ -90,15 +90,19 @@ func (w *writer) flush(ctx context.Context, number uint64) error {
 // persist tries until it succeeds, the view turns out to be stale, or ctx is done.
 func persist(ctx context.Context, tell func(string, error), doing string, try func() error) error {
 	var again backoff
+	said := ""
 	for {
 		err := try()
 		if err == nil || errors.Is(err, ErrStale) || ctx.Err() != nil {
-			if again.next > 0 {
+			if said != "" {
 				tell(doing, nil)
 			}
 			return err
 		}
-		tell(doing, err)
+		if text := err.Error(); text != said { // a fault that stays is told once
+			said = text
+			tell(doing, err)
+		}
 		if !again.wait(ctx) {
 			return ctx.Err()
 		}
