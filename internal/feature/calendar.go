@@ -48,11 +48,30 @@ func floorDiv(a, b int64) int64 {
 
 // ParseDay reads a date written "2006-01-02".
 func ParseDay(s string) (Day, bool) {
-	t, err := time.Parse(time.DateOnly, s)
-	if err != nil || len(s) != len(time.DateOnly) {
+	if len(s) != len(time.DateOnly) || s[4] != '-' || s[7] != '-' {
 		return 0, false
 	}
+	year, ok1 := digits(s[:4])
+	month, ok2 := digits(s[5:7])
+	day, ok3 := digits(s[8:])
+	if !ok1 || !ok2 || !ok3 || year == 0 {
+		return 0, false
+	}
+	t := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
+	if t.Month() != time.Month(month) || t.Day() != day {
+		return 0, false // 30 February
+	}
 	return Day(floorDiv(t.Unix(), 24*60*60)), true
+}
+
+func digits(s string) (n int, ok bool) {
+	for i := 0; i < len(s); i++ {
+		if s[i] < '0' || s[i] > '9' {
+			return 0, false
+		}
+		n = 10*n + int(s[i]-'0')
+	}
+	return n, true
 }
 
 // String writes the day as "2006-01-02".
@@ -80,9 +99,10 @@ func (d Day) Age(today Day) int64 {
 }
 
 // Until returns the days from today to the next yearly return of d: 0 on the day itself. A day to come returns first on itself.
-func (d Day) Until(today Day) int64 { return int64(d.next(today) - today) }
+func (d Day) Until(today Day) int64 { return int64(d.Next(today) - today) }
 
-func (d Day) next(today Day) Day {
+// Next returns the next yearly return of d, today included. A day to come returns first on itself.
+func (d Day) Next(today Day) Day {
 	if d >= today {
 		return d
 	}
@@ -109,14 +129,18 @@ func NextUnit(now int64, zone *time.Location, unit int64) int64 {
 	return next
 }
 
-// NextAnniversary returns a moment after now, not later than the next one at which the age of d changes.
-func NextAnniversary(now int64, d Day, zone *time.Location) int64 {
-	next := NextUnit(now, zone, DayMS)
-	today := DayOf(now, zone)
-	// Two days of slack cover every change of offset between now and then.
-	soonest := int64(d.anniversary(today.date().Year())-2) * DayMS
-	if today >= d.anniversary(today.date().Year()) {
-		soonest = int64(d.anniversary(today.date().Year()+1)-2) * DayMS
+// Before returns a moment after now, not later than the next midnight, or the beginning of the day, in any zone: for what
+// does not change before that day.
+func (d Day) Before(now int64, zone *time.Location) int64 {
+	// Two days of slack cover every offset, and every change of it until then.
+	return max(NextUnit(now, zone, DayMS), int64(d-2)*DayMS)
+}
+
+// Birthday returns the first day after a day on which Age changes: the next anniversary, that of a date to come too.
+func (d Day) Birthday(after Day) Day {
+	year := after.date().Year()
+	if next := d.anniversary(year); next > after {
+		return next
 	}
-	return max(next, soonest)
+	return d.anniversary(year + 1)
 }

@@ -71,6 +71,9 @@ func (c *compiler) call(e ast.Expr, sc *scope) node {
 			return arithmetic(c.expr(args[0], sc), c.expr(args[1], sc), func(a, b float64) float64 { return a * b })
 		}
 	}
+	if _, ok := accessors[call.FunctionName()]; ok && call.IsMemberFunction() && c.typeOf(call.Target()).Kind() == types.TimestampKind {
+		return c.accessor(call.FunctionName(), call.Target(), args, sc)
+	}
 	return c.stock(call, sc)
 }
 
@@ -162,6 +165,9 @@ func (c *compiler) equal(a, b node, negate bool) node {
 	case b.missing != "" && a.safe:
 		n.missing = b.missing
 	}
+	if flip := flipOf(&a, &b); flip != nil {
+		n.next = flip
+	}
 	n.eval = func(f *Frame) feature.Val {
 		x := a.eval(f)
 		if x.K == feature.None {
@@ -236,11 +242,7 @@ func (c *compiler) stock(call ast.CallExpr, sc *scope) node {
 		n.constant = n.constant && args[i].constant
 		ptrs[i] = &args[i]
 	}
-	if unit, ok := accessors[call.FunctionName()]; ok && c.holdsNow(exprs[0]) {
-		n.next = c.accessorChange(args, unit)
-	} else {
-		n.next = earliest(ptrs...)
-	}
+	n.next = earliest(ptrs...)
 	if n.constant {
 		// timestamp("…") and its like: evaluated once.
 		if v := n.eval(nil); v.K != feature.None {

@@ -52,10 +52,28 @@ func (c *compiler) compare(op relation, left, right ast.Expr, sc *scope) node {
 	case b.missing != "" && a.safe:
 		n.missing = b.missing
 	}
+	if flip := flipOf(&a, &b); flip != nil {
+		n.next = flip
+	}
 	if a.total != nil && b.constant {
 		n.next = a.total.crossing(op, b.eval(nil))
 	}
 	return n
+}
+
+// flipOf returns the next change of a comparison of a number of days with a constant; nil for any other comparison.
+func flipOf(a, b *node) func(f *Frame) int64 {
+	if b.flip != nil {
+		a, b = b, a
+	}
+	if a.flip == nil || !b.constant {
+		return nil
+	}
+	k := b.eval(nil)
+	if k.K != feature.Int || k.Int() < -1e6 || k.Int() > 1e6 {
+		return nil
+	}
+	return func(f *Frame) int64 { return a.flip(f, k.Int()) }
 }
 
 // sizes compiles a comparison of a size() with a whole number.

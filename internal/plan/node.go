@@ -27,6 +27,9 @@ type node struct {
 	// window is set where the value is a number of events that only time lowers: see countNode.
 	window *countWindow
 	total  *totalWindow
+	// flip is set where the value is a number of days: a moment after f.now, not later than the next at which the value's
+	// relation to k changes by time alone.
+	flip func(f *Frame, k int64) int64
 }
 
 func (n *node) nextChange(f *Frame) int64 {

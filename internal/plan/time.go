@@ -12,9 +12,22 @@ import (
 	"github.com/ruas/ruas/internal/rule"
 )
 
-// accessors are CEL's functions of a timestamp's parts, with the shortest time after which they may give another answer, in
-// milliseconds.
-var accessors = map[string]int64{
+// accessors are CEL's functions of a timestamp's parts.
+var accessors = map[string]func(t time.Time) int{
+	"getFullYear":     time.Time.Year,
+	"getMonth":        func(t time.Time) int { return int(t.Month()) - 1 },
+	"getDate":         time.Time.Day,
+	"getDayOfMonth":   func(t time.Time) int { return t.Day() - 1 },
+	"getDayOfWeek":    func(t time.Time) int { return int(t.Weekday()) },
+	"getDayOfYear":    func(t time.Time) int { return t.YearDay() - 1 },
+	"getHours":        time.Time.Hour,
+	"getMinutes":      time.Time.Minute,
+	"getSeconds":      time.Time.Second,
+	"getMilliseconds": func(t time.Time) int { return t.Nanosecond() / int(time.Millisecond) },
+}
+
+// accessorUnits are the shortest times after which they may give another answer, in milliseconds.
+var accessorUnits = map[string]int64{
 	"getFullYear": feature.DayMS, "getMonth": feature.DayMS, "getDate": feature.DayMS, "getDayOfMonth": feature.DayMS,
 	"getDayOfWeek": feature.DayMS, "getDayOfYear": feature.DayMS,
 	"getHours": 60 * 60 * 1000, "getMinutes": 60 * 1000, "getSeconds": 1000, "getMilliseconds": 1,
@@ -37,30 +50,48 @@ func (c *compiler) holdsNow(e ast.Expr) bool {
 	return ok
 }
 
-// accessorChange returns the next moment at which a part of now in a zone, UTC where none is named, may change.
-func (c *compiler) accessorChange(args []node, unit int64) func(f *Frame) int64 {
-	return func(f *Frame) int64 {
-		at := args[0].eval(f).Int()
-		loc := time.UTC
-		if len(args) > 1 {
-			v := args[1].eval(f)
-			if v.K != feature.String {
-				return args[1].nextChange(f)
-			}
-			if loc = namedZone(v.S); loc == nil {
-				return args[1].nextChange(f)
-			}
-		}
-		next := f.now + feature.NextUnit(at, loc, unit) - at
-		if len(args) > 1 {
-			next = min(next, args[1].nextChange(f))
-		}
-		return next
+// accessor compiles a part of a timestamp in a zone, UTC where none is named.
+func (c *compiler) accessor(name string, of ast.Expr, zone []ast.Expr, sc *scope) node {
+	at := c.expr(of, sc)
+	in := constant(feature.OfString(""), types.StringType)
+	if len(zone) > 0 {
+		in = c.expr(zone[0], sc)
 	}
+	read, unit := accessors[name], accessorUnits[name]
+	local := func(f *Frame) (time.Time, bool) {
+		ms, ok := moment(at.eval(f))
+		loc := namedZone(in.eval(f))
+		if !ok || loc == nil {
+			return time.Time{}, false
+		}
+		return time.UnixMilli(ms).In(loc), true
+	}
+	n := node{typ: types.IntType, next: earliest(&at, &in), eval: func(f *Frame) feature.Val {
+		t, ok := local(f)
+		if !ok {
+			return feature.Val{}
+		}
+		return feature.OfInt(int64(read(t)))
+	}}
+	if c.holdsNow(of) {
+		n.next = func(f *Frame) int64 {
+			next := in.nextChange(f)
+			if t, ok := local(f); ok {
+				ms := t.UnixMilli()
+				next = min(next, f.now+feature.NextUnit(ms, t.Location(), unit)-ms)
+			}
+			return next
+		}
+	}
+	return n
 }
 
 // namedZone reads a zone as CEL's accessors do: a name of the IANA database or an offset, "+07:00" or "07:00".
-func namedZone(name string) *time.Location {
+func namedZone(v feature.Val) *time.Location {
+	if v.K != feature.String {
+		return nil
+	}
+	name := v.S
 	hours, minutes, ok := strings.Cut(name, ":")
 	if !ok {
 		if name == "" {
@@ -114,30 +145,85 @@ func (c *compiler) calendar(name string, args []ast.Expr, sc *scope) node {
 			}
 			return feature.OfInt(int64(today(f) - feature.DayOf(ms, f.location())))
 		}
+		if _, relative := nowOffset(args[0]); !relative {
+			// It grows by one a day: to k, and past it.
+			n.flip = func(f *Frame, k int64) int64 {
+				next := of.nextChange(f)
+				ms, ok := moment(of.eval(f))
+				if !ok {
+					return next
+				}
+				day := feature.DayOf(ms, f.location()) + feature.Day(k)
+				if day > today(f) {
+					return min(next, day.Before(f.now, f.location()))
+				}
+				if today(f)-day <= 2 {
+					return min(next, midnight(f)) // a clock that is set back at midnight may bring yesterday back
+				}
+				return next
+			}
+		}
 	case rule.FnDaysUntil, rule.FnAge:
 		n.safe = false
-		n.eval = func(f *Frame) feature.Val {
-			d, ok := feature.ParseDay(of.eval(f).S)
-			if !ok {
-				return feature.Val{}
+		day := func(f *Frame) (feature.Day, bool) {
+			v := of.eval(f)
+			if v.K != feature.String {
+				return 0, false
 			}
-			if name == rule.FnAge {
+			return feature.ParseDay(v.S)
+		}
+		n.eval = func(f *Frame) feature.Val {
+			d, ok := day(f)
+			switch {
+			case !ok:
+				return feature.Val{}
+			case name == rule.FnAge:
 				return feature.OfInt(d.Age(today(f)))
 			}
 			return feature.OfInt(d.Until(today(f)))
 		}
 		n.next = orEarlier(midnight, of.next)
-		if name == rule.FnAge && of.next == nil {
-			n.next = func(f *Frame) int64 {
-				d, ok := feature.ParseDay(of.eval(f).S)
-				if !ok {
+		if of.next == nil {
+			n.flip = func(f *Frame, k int64) int64 {
+				d, ok := day(f)
+				switch {
+				case !ok:
 					return feature.Forever
+				case name == rule.FnAge:
+					return birthday(d, today(f)).Before(f.now, f.location())
 				}
-				return feature.NextAnniversary(f.now, d, f.location())
+				return untilFlip(d, today(f), k).Before(f.now, f.location())
 			}
+		}
+		if n.flip != nil && name == rule.FnAge {
+			n.next = func(f *Frame) int64 { return n.flip(f, 0) }
 		}
 	}
 	return n
+}
+
+// untilFlip returns the first day after today on which days_until(d) may stand in another relation to k: it falls by one a
+// day, to k and past it, and rises when the day itself is over. A clock that is set back at midnight may bring yesterday back,
+// so the day after a flip counts as one too.
+func untilFlip(d, today feature.Day, k int64) feature.Day {
+	next, last := d.Next(today), d.Next(today-2)
+	for _, flip := range []feature.Day{next - feature.Day(k), next - feature.Day(k) + 1, last + 1} {
+		switch {
+		case flip == today || flip == today-1:
+			return today + 1
+		case flip > today && flip <= next:
+			return flip
+		}
+	}
+	return next + 1
+}
+
+// birthday returns the first day after today on which the age may change; the day after a birthday counts as one, as above.
+func birthday(d, today feature.Day) feature.Day {
+	if d.Birthday(today-2) <= today {
+		return today + 1
+	}
+	return d.Birthday(today)
 }
 
 // moment reads a timestamp; one that is no whole millisecond (a literal) lies in the millisecond that holds it.
