@@ -69,6 +69,7 @@ type Options struct {
 	BatchBytes     int // 4 MiB of output
 	ReadAhead      int // 10,000 records a source
 	CacheCustomers int // 50,000 a partition
+	Deadlines      int // 200,000 read into memory at once a partition
 	// LookForTopics (30 s) is how often the topics of optional sources that do not exist are looked for.
 	LookForTopics time.Duration
 	// StopTimeout (20 s) is how long the batch in hand may take when partitions are given up.
@@ -109,7 +110,7 @@ func New(opt Options) (*Pipeline, error) {
 	for _, d := range []struct {
 		of *int
 		is int
-	}{{&opt.BatchRecords, 5000}, {&opt.BatchBytes, 4 << 20}, {&opt.ReadAhead, 10_000}, {&opt.CacheCustomers, 50_000}} {
+	}{{&opt.BatchRecords, 5000}, {&opt.BatchBytes, 4 << 20}, {&opt.ReadAhead, 10_000}, {&opt.CacheCustomers, 50_000}, {&opt.Deadlines, 200_000}} {
 		if *d.of <= 0 {
 			*d.of = d.is
 		}

@@ -21,7 +21,7 @@ func recoverSession(t *task) (*session, error) {
 	opt := &t.p.opt
 	s := &session{
 		task: t, opt: opt, layout: t.p.Layout(), shard: opt.View.Shard(t.number),
-		customers: newCustomers(opt.CacheCustomers), timers: &timers{window: timerWindow, horizon: math.MinInt64},
+		customers: newCustomers(opt.CacheCustomers), timers: &timers{window: opt.Deadlines, horizon: math.MinInt64},
 	}
 	for _, seg := range opt.Engine.Segments() {
 		s.segments = append(s.segments, []byte(seg.Name))

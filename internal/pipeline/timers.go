@@ -15,9 +15,6 @@ type timers struct {
 	window  int // how many deadlines are read at once
 }
 
-// timerWindow bounds the memory that deadlines take after a start.
-const timerWindow = 200_000
-
 // set takes a customer's new deadline. It tells whether the view must hold exactly this one: the customer left the heap, and would be
 // lost if the view's were before the horizon.
 func (t *timers) set(id string, at int64) (exact bool) {
