@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/sasl"
@@ -31,7 +32,7 @@ func (s *SASL) mechanism() (sasl.Mechanism, error) {
 		return scram.Auth{User: s.User, Pass: s.Password}.AsSha512Mechanism(), nil
 	case "OAUTHBEARER":
 		if s.Token == nil {
-			return nil, fmt.Errorf("OAUTHBEARER needs a token")
+			return nil, errors.New("OAUTHBEARER needs a token")
 		}
 		return oauth.Oauth(func(context.Context) (oauth.Auth, error) {
 			token, err := s.Token()

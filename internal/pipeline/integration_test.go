@@ -25,8 +25,8 @@ import (
 	"github.com/ruas/ruas/internal/servers"
 )
 
-// real gives a rig on servers that run, with topics of its own.
-func real(t *testing.T, brokers, redisAddresses []string, name string) *rig {
+// onServers gives a rig on servers that run, with topics of its own.
+func onServers(t *testing.T, brokers, redisAddresses []string, name string) *rig {
 	t.Helper()
 	r := newRig(t, brokers, redisAddresses, "-"+name, s10(t))
 	r.makeSources()
@@ -61,10 +61,10 @@ func TestRealServers(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		drain(real(t, k.Addresses, rd.Addresses, "drain"), newShop(t, n, n/20))
+		drain(onServers(t, k.Addresses, rd.Addresses, "drain"), newShop(t, n, n/20))
 	})
 	t.Run("faults", func(t *testing.T) {
-		r := real(t, k.Addresses, rd.Addresses, "faults")
+		r := onServers(t, k.Addresses, rd.Addresses, "faults")
 		r.change = small
 		faults(r, newShop(t, 30_000, 500), flushAll(t, rd.Addresses[0]), 12)
 	})
@@ -72,7 +72,7 @@ func TestRealServers(t *testing.T) {
 
 func TestRealClusters(t *testing.T) {
 	k, rd := servers.KafkaCluster(t), servers.RedisCluster(t)
-	r := real(t, k.Addresses, rd.Addresses, "clusters")
+	r := onServers(t, k.Addresses, rd.Addresses, "clusters")
 	r.change = small
 	nodes, turn := append(slices.Clone(k.Nodes), rd.Nodes...), 0
 	faults(r, newShop(t, 20_000, 500), func() { // a node of either is killed, and comes back
@@ -148,7 +148,7 @@ func TestSecuredServers(t *testing.T) {
 		{Mechanism: "SCRAM-SHA-256", User: k.Admin.Name, Password: k.Admin.Password},
 		{Mechanism: "OAUTHBEARER", Token: func() (string, error) { return servers.UnsignedToken(k.Admin.Name), nil }},
 	} {
-		t.Run(m.Mechanism, func(t *testing.T) {
+		t.Run(m.Mechanism, func(*testing.T) {
 			mechanism = m
 			w := r.start()
 			r.ready(w)

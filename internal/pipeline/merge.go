@@ -53,8 +53,6 @@ func (l *lane) pop() *input {
 	return in
 }
 
-func (l *lane) waiting() int { return len(l.queue) - l.head }
-
 // atEnd tells whether everything is read, by an answer that is young enough.
 func (l *lane) atEnd(now time.Time) bool {
 	return l.next >= l.end && !l.asked.IsZero() && now.Sub(l.asked) < answerAge

@@ -215,10 +215,10 @@ func (p *Pipeline) awaitTopics(ctx context.Context, layout Layout) bool {
 
 // stopped drops the error that a wanted end brings about.
 func stopped(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
+	if ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil
 }
 
 // Ready tells whether the worker is in the group and all its partitions are at work; if not, why.
