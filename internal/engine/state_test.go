@@ -162,8 +162,9 @@ func TestGoldenState(t *testing.T) {
 	b := stateBench(t)
 	made, clock, changes := goldenCustomer(t, b)
 	golden(t, "changes.jsonl", changes)
-	encoded := b.eng.Encode(made, nil)
-	golden(t, "state.hex", dump(encoded))
+	if *update {
+		golden(t, "state.hex", dump(b.eng.Encode(made, nil)))
+	}
 	stored := undump(t, readLines(t, "state.hex"))
 	if stored[0] != 1 {
 		t.Fatalf("the golden state of version 1 is of version %d", stored[0])
@@ -175,8 +176,11 @@ func TestGoldenState(t *testing.T) {
 	if again := b.eng.Encode(read, nil); !bytes.Equal(again, stored) {
 		t.Errorf("the golden state is written anew as\n%s", dump(again))
 	}
-	if read.Deadline() != made.Deadline() || b.eng.Shed(read) != b.eng.Shed(made) {
-		t.Errorf("deadline %d, shed %d; want %d, %d", read.Deadline(), b.eng.Shed(read), made.Deadline(), b.eng.Shed(made))
+	if b.eng.Shed(read) != b.eng.Shed(made) {
+		t.Errorf("shed %d, want %d", b.eng.Shed(read), b.eng.Shed(made))
+	}
+	if got, want := b.eng.Encode(undue(b, read), nil), b.eng.Encode(undue(b, made), nil); !bytes.Equal(got, want) {
+		t.Errorf("the golden history leads to\n%swhich is not the golden state\n%s", dump(want), dump(got))
 	}
 	goOn := func(c *Customer) []byte {
 		at := clock
@@ -188,9 +192,20 @@ func TestGoldenState(t *testing.T) {
 	}
 	golden(t, "next-changes.jsonl", goOn(read))
 	golden(t, "next-changes.jsonl", goOn(made))
-	if x, y := b.eng.Encode(read, nil), b.eng.Encode(made, nil); !bytes.Equal(x, y) {
+	if x, y := b.eng.Encode(undue(b, read), nil), b.eng.Encode(undue(b, made), nil); !bytes.Equal(x, y) {
 		t.Errorf("after more steps the decoded state is\n%sand the one that stayed in memory\n%s", dump(x), dump(y))
 	}
+}
+
+// undue copies a customer without the moments at which it is due: a release may find better ones.
+func undue(b *bench, c *Customer) *Customer {
+	b.t.Helper()
+	out, err := b.eng.Decode(c.id, b.eng.Encode(c, nil))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	out.due = nil
+	return out
 }
 
 // TestGoldenStateHasEverything proves that no part of the encoding is left out of the golden file.
