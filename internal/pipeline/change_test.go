@@ -40,9 +40,15 @@ func TestChangedRulesDecideEveryCustomer(t *testing.T) {
 	w.end()
 	first := len(r.published(600))
 	r.engine = r.compile(after)
+	for i := range 4 { // most of these are killed before every customer was decided
+		w = r.start()
+		r.trouble(w, "taken over")
+		time.Sleep(time.Duration(20*i) * time.Millisecond)
+		w.kill()
+	}
 	w = r.start()
 	got := r.published(first + 500)
-	time.Sleep(300 * time.Millisecond)
+	r.ready(w)
 	w.end()
 	by := make(map[string]int)
 	for _, ch := range r.published(first + 500) {
