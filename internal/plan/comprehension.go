@@ -144,18 +144,6 @@ func (c *compiler) some(l list, canonical string, sc *scope) node {
 	}}
 }
 
-// existsOne reads L.exists_one(name, body).
-func existsOne(e ast.Expr) (name string, body ast.Expr, ok bool) {
-	co := e.AsComprehension()
-	if co.HasIterVar2() || co.AccuInit().Kind() != ast.LiteralKind || !isCall(co.LoopStep(), operators.Conditional) {
-		return "", nil, false
-	}
-	if _, isInt := co.AccuInit().AsLiteral().(types.Int); !isInt {
-		return "", nil, false
-	}
-	return co.IterVar(), co.LoopStep().AsCall().Args()[0], true
-}
-
 // distinctFor returns the range of a comprehension; where it is a map over events and the comprehension only asks whether some
 // or all values fulfil something, their distinct values do as well, and are bounded.
 func (c *compiler) distinctFor(e ast.Expr) ast.Expr {

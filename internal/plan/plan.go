@@ -2,9 +2,9 @@
 // ones, and closures over both. It owns the meaning of an expression, and what must be kept to know it. It does no IO, and
 // knows neither clocks nor memberships, nor how a state is stored.
 //
-// An expression is cut into lists of events (list.go, filter.go, sequence.go), what they add up to (reduce.go, reduction.go)
-// and the rest (compile.go, call.go, compare.go, comprehension.go, time.go). Each part gives its value at a moment, and a
-// moment up to which time alone does not change it.
+// An expression is cut into lists of events (eventlist.go, list.go, filter.go, sequence.go), what they add up to
+// (reduction.go, size.go, reduce.go) and the rest (compile.go, call.go, compare.go, comprehension.go, time.go). Each part
+// gives its value at a moment, and a moment up to which time alone does not change it.
 package plan
 
 import (

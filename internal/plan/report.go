@@ -67,11 +67,18 @@ type Kept struct {
 	Asks       []string    `json:"asks"`
 	Parts      []Part      `json:"parts"`
 	Attributes []Attribute `json:"attributes"`
-	// SharesWith names the segments that read at least one of the same parts.
-	SharesWith []string `json:"shares_with"`
 	// State is what it takes by itself, as if there were no other rules.
 	State    Size        `json:"state"`
 	Warnings rule.Errors `json:"warnings"`
+}
+
+// Shared tells who reads a part.
+type Shared struct {
+	// ID is the same wherever the same part is read: it is kept once.
+	ID string `json:"id"`
+	// SharedBy is the number of other segments that read the part, SharedWith names the first of them, at most ten.
+	SharedBy   int      `json:"shared_by"`
+	SharedWith []string `json:"shared_with"`
 }
 
 // Part is one series of events, or what is settled of one.
@@ -86,16 +93,15 @@ type Part struct {
 	Values []string `json:"values"`
 	// Settled: the events themselves are not kept, but what they add up to.
 	Settled bool `json:"settled"`
-	// SharedWith names the other segments that read the same part.
-	SharedWith []string `json:"shared_with"`
-	State      Size     `json:"state"`
+	Shared
+	State Size `json:"state"`
 }
 
 // Attribute is one attribute of the profile.
 type Attribute struct {
-	Name       string   `json:"name"`
-	SharedWith []string `json:"shared_with"`
-	State      Size     `json:"state"`
+	Name string `json:"name"`
+	Shared
+	State Size `json:"state"`
 }
 
 // Report says what the plan keeps.
@@ -201,30 +207,27 @@ func (r *reporter) kept(u *uses, segment int, warnings rule.Errors) Kept {
 	for _, i := range slices.Sorted(maps.Keys(u.segments)) {
 		k.Asks = append(k.Asks, r.Segments[i].Name)
 	}
-	sharing := map[int]bool{}
-	others := func(readers []int) []string {
-		names := []string{}
-		for _, i := range readers {
-			if i != segment {
-				sharing[i] = true
-				names = append(names, r.Segments[i].Name)
-			}
-		}
-		return names
+	settled := map[int][]*acc{} // by the series that is added up
+	slots := map[int]bool{}
+	for _, slot := range slices.Sorted(maps.Keys(u.accs)) {
+		base := r.accs[slot].base.slot
+		settled[base] = append(settled[base], r.accs[slot])
+		slots[base] = true
 	}
-	for slot, s := range r.series {
+	for slot := range u.needs {
+		slots[slot] = true
+	}
+	for _, slot := range slices.Sorted(maps.Keys(slots)) {
 		if needs := u.needs[slot]; len(needs) > 0 {
-			k.Parts = append(k.Parts, r.seriesPart(s, needs, u.columns[slot], others(r.ofSeries[slot])))
+			k.Parts = append(k.Parts, r.seriesPart(r.series[slot], needs, u.columns[slot], r.shared(r.series[slot].hash, r.ofSeries[slot], segment)))
 		}
-		for _, a := range r.accs {
-			if a.base == s && u.accs[a.slot] {
-				k.Parts = append(k.Parts, r.accPart(a, u.columns[slot], others(r.ofAccs[a.slot])))
-			}
+		for _, a := range settled[slot] {
+			k.Parts = append(k.Parts, r.accPart(a, u.columns[slot], r.shared(a.hash, r.ofAccs[a.slot], segment)))
 		}
 	}
 	for _, slot := range slices.SortedFunc(maps.Keys(u.attrs), func(a, b int) int { return cmp.Compare(r.attrs[a].name, r.attrs[b].name) }) {
 		k.Attributes = append(k.Attributes, Attribute{
-			Name: r.attrs[slot].name, SharedWith: others(r.ofAttrs[slot]), State: r.sizer.attribute(r.property(slot)),
+			Name: r.attrs[slot].name, Shared: r.shared(r.attrs[slot].hash, r.ofAttrs[slot], segment), State: r.sizer.attribute(r.property(slot)),
 		})
 	}
 	for _, part := range k.Parts {
@@ -233,11 +236,22 @@ func (r *reporter) kept(u *uses, segment int, warnings rule.Errors) Kept {
 	for _, a := range k.Attributes {
 		k.State = k.State.Plus(a.State)
 	}
-	k.SharesWith = []string{}
-	for _, i := range slices.Sorted(maps.Keys(sharing)) {
-		k.SharesWith = append(k.SharesWith, r.Segments[i].Name)
-	}
 	return k
+}
+
+// shared tells which segments but the one at hand read the part with this hash.
+func (r *reporter) shared(hash uint32, readers []int, segment int) Shared {
+	const few = 10
+	out := Shared{ID: fmt.Sprintf("%08x", hash), SharedWith: []string{}, SharedBy: len(readers)}
+	for _, i := range readers {
+		switch {
+		case i == segment:
+			out.SharedBy--
+		case len(out.SharedWith) < few:
+			out.SharedWith = append(out.SharedWith, r.Segments[i].Name)
+		}
+	}
+	return out
 }
 
 // whole is the size of everything that is kept.
@@ -257,9 +271,9 @@ func (r *reporter) whole() Size {
 	return all
 }
 
-func (r *reporter) seriesPart(s *series, needs []need, columns map[int]bool, shared []string) Part {
+func (r *reporter) seriesPart(s *series, needs []need, columns map[int]bool, shared Shared) Part {
 	part := Part{
-		Events: s.text, Windows: []string{}, Kept: []string{}, Values: []string{}, SharedWith: shared,
+		Events: s.text, Windows: []string{}, Kept: []string{}, Values: []string{}, Shared: shared,
 		State: r.sizer.series(s, needs, s.kindsOf(columns), s.mayMiss(columns)),
 	}
 	for _, i := range slices.Sorted(maps.Keys(columns)) {
@@ -287,7 +301,7 @@ func (n need) coveredBy(o need) bool {
 
 // words says what a need keeps.
 func (s *series) words(n need, bound int) string {
-	which := ""
+	var which string
 	switch {
 	case s.latest:
 		if which = "the newest of each " + s.cols[0].text; n.N != feature.All {
@@ -314,9 +328,9 @@ func (s *series) words(n need, bound int) string {
 	return which + " of the last " + lasting(n.Hi)
 }
 
-func (r *reporter) accPart(a *acc, columns map[int]bool, shared []string) Part {
+func (r *reporter) accPart(a *acc, columns map[int]bool, shared Shared) Part {
 	part := Part{
-		Events: a.text, Windows: []string{}, Kept: a.words(), Values: []string{}, Settled: true, SharedWith: shared,
+		Events: a.text, Windows: []string{}, Kept: a.words(), Values: []string{}, Settled: true, Shared: shared,
 		State: r.sizer.acc(a, a.base.kindsOf(columns), a.base.mayMiss(columns)),
 	}
 	if a.fold.Oldest+a.fold.Newest > 0 {
