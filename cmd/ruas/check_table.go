@@ -121,21 +121,21 @@ func keptTable(b *strings.Builder, k *plan.Kept) {
 			}
 		}
 		t = append(t, row{cell(p.Events), kept, cell(names(p.Values)), cell(bytesText(p.State.Typical)), cell(bytesText(p.State.AtMost)),
-			cell(some(p.SharedWith))})
+			cell(sharers(&p.Shared))})
 	}
 	for _, a := range k.Attributes {
 		t = append(t, row{cell("profile." + a.Name), cell("the latest value"), nil, cell(bytesText(a.State.Typical)), cell(bytesText(a.State.AtMost)),
-			cell(some(a.SharedWith))})
+			cell(sharers(&a.Shared))})
 	}
 	t.write(b)
 }
 
-// some names the first two.
-func some(list []string) string {
-	if len(list) <= 2 {
-		return names(list)
+// sharers names the first two segments that read the same part, and says how many more do.
+func sharers(s *plan.Shared) string {
+	if s.SharedBy <= 2 {
+		return names(s.SharedWith)
 	}
-	return fmt.Sprintf("%s and %d more", names(list[:2]), len(list)-2)
+	return fmt.Sprintf("%s and %d more", names(s.SharedWith[:2]), s.SharedBy-2)
 }
 
 // table is rows of cells, each of any number of lines.
