@@ -26,6 +26,7 @@ type ends struct {
 type feed struct {
 	part     Partition
 	decoders []Decoder
+	tell     func(doing string, err error)
 	check    func(key []byte) bool // whether the key belongs to this partition number; nil: not checked
 	// bound is how many records of a source are read ahead before it is paused; unread counts them.
 	bound  int
@@ -38,9 +39,9 @@ type feed struct {
 	failed  chan error
 }
 
-func newFeed(part Partition, decoders []Decoder, check func(key []byte) bool, bound int) *feed {
+func newFeed(part Partition, decoders []Decoder, tell func(string, error), check func(key []byte) bool, bound int) *feed {
 	return &feed{
-		part: part, decoders: decoders, check: check, bound: bound,
+		part: part, decoders: decoders, tell: tell, check: check, bound: bound,
 		unread: make([]atomic.Int64, len(decoders)), paused: make([]atomic.Bool, len(decoders)),
 		arrived: make(chan arrival, 16), ended: make(chan ends, 1), ask: make(chan struct{}, 1), failed: make(chan error, 1),
 	}
@@ -107,26 +108,40 @@ func (f *feed) judge(in *input) *event.Reject {
 	return nil
 }
 
-// How often the broker is asked where the sources end: often enough that an answer is never too old, and no more often than that
-// when the task asks for it.
 const (
+	// askEvery is how often the broker is asked where the sources end: often enough that an answer is never too old.
 	askEvery = 300 * time.Millisecond
+	// askLeast is how long the task waits at least before it asks again.
 	askLeast = 10 * time.Millisecond
+	// askTell is after how many failures in a row that is said: a moved leader makes one or two.
+	askTell = 5
 )
 
-// watchEnds asks where the sources end, regularly and when the task needs it. Where the broker does not answer, nothing is sent.
+// watchEnds asks where the sources end, regularly and when the task needs it. Where the broker does not answer, nothing is sent, and the
+// clock stands.
 func (f *feed) watchEnds(ctx context.Context) {
+	const doing = "asking Kafka where the sources end"
+	failures := 0
 	for {
 		asked := time.Now()
 		answer, cancel := context.WithTimeout(ctx, answerAge)
 		got, err := f.part.SourceEnds(answer)
 		cancel()
-		if err == nil {
+		switch {
+		case err == nil:
 			select {
 			case <-f.ended: // the task has not looked at the last one
 			default:
 			}
 			f.ended <- ends{asked: asked, ends: got}
+			if failures >= askTell {
+				f.tell(doing, nil)
+			}
+			failures = 0
+		case ctx.Err() == nil:
+			if failures++; failures == askTell {
+				f.tell(doing, err)
+			}
 		}
 		if !sleep(ctx, askLeast) {
 			return

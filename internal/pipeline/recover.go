@@ -265,7 +265,7 @@ func (s *session) startFeed(background context.Context) error {
 	if err := s.part.Consume(offsets); err != nil {
 		return err
 	}
-	s.feed = newFeed(s.part, read, s.belongs(), s.opt.ReadAhead)
+	s.feed = newFeed(s.part, read, s.tell, s.belongs(), s.opt.ReadAhead)
 	s.background.Go(func() { s.feed.read(background) })
 	s.background.Go(func() { s.feed.watchEnds(background) })
 	return nil

@@ -255,10 +255,10 @@ func (s *session) compareClocks() error {
 		s.merge.stands = off
 		if off {
 			s.log.Error("this worker's clock is off the broker's, and time does not move", zap.Duration("broker_ahead_by", skew))
-			s.p.status.broken(s.number, errors.New("the worker's clock is off the broker's by "+skew.String()))
+			s.p.status.stall(s.number, "the worker's clock is off the broker's by "+skew.String())
 		} else {
 			s.log.Info("this worker's clock agrees with the broker's again")
-			s.p.status.running(s.number)
+			s.p.status.stall(s.number, "")
 		}
 	}
 	return nil

@@ -18,11 +18,14 @@ type status struct {
 	mu      sync.Mutex
 	member  bool
 	trouble map[int32]string // why a partition is not at work; "": it is
+	stalled map[int32]string // what a partition at work waits for
 
 	events, changes, deadLetters, commits atomic.Int64
 }
 
-func newStatus() *status { return &status{trouble: make(map[int32]string)} }
+func newStatus() *status {
+	return &status{trouble: make(map[int32]string), stalled: make(map[int32]string)}
+}
 
 func (s *status) joined(numbers []int32) {
 	s.mu.Lock()
@@ -38,12 +41,21 @@ func (s *status) left() {
 	defer s.mu.Unlock()
 	s.member = false
 	clear(s.trouble)
+	clear(s.stalled)
 }
 
 func (s *status) set(number int32, trouble string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.trouble[number] = trouble
+	delete(s.stalled, number)
+}
+
+// stall notes what a partition waits for; "": nothing any more.
+func (s *status) stall(number int32, what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stalled[number] = what
 }
 
 func (s *status) recovering(number int32)           { s.set(number, "is being taken over") }
@@ -58,8 +70,10 @@ func (s *status) ready() (bool, string) {
 	}
 	var why []string
 	for _, n := range slices.Sorted(maps.Keys(s.trouble)) {
-		if t := s.trouble[n]; t != "" {
-			why = append(why, fmt.Sprintf("partition %d: %s", n, t))
+		for _, t := range []string{s.trouble[n], s.stalled[n]} {
+			if t != "" {
+				why = append(why, fmt.Sprintf("partition %d: %s", n, t))
+			}
 		}
 	}
 	return len(why) == 0, strings.Join(why, "; ")
@@ -88,10 +102,10 @@ func (s *status) everyMinute(ctx context.Context, log *zap.Logger) {
 // tell notes a server that does not answer, and (with no error) that it does again.
 func (t *task) tell(doing string, err error) {
 	if err == nil {
-		t.p.status.running(t.number)
+		t.p.status.stall(t.number, "")
 		t.log.Info(doing + " works again")
 		return
 	}
-	t.p.status.broken(t.number, fmt.Errorf("%s: %w", doing, err))
+	t.p.status.stall(t.number, fmt.Sprintf("%s: %v", doing, err))
 	t.log.Warn(doing+" fails, and is tried again", zap.Error(err))
 }
