@@ -90,7 +90,7 @@ func (e *Engine) appendMembers(c *Customer, dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(n))
 	m, d := 0, 0
 	for m < len(c.members) || d < len(c.due) {
-		segment := 0
+		var segment int
 		switch {
 		case m == len(c.members):
 			segment = c.due[d].segment

@@ -25,7 +25,7 @@ func (c *compiler) call(e ast.Expr, sc *scope) node {
 			typ: types.BoolType, safe: n.safe, next: n.next, missing: n.missing,
 			eval: func(f *Frame) feature.Val { return not(n.eval(f)) },
 		}
-	case operators.NotStrictlyFalse, operators.OldNotStrictlyFalse:
+	case operators.NotStrictlyFalse:
 		n := c.expr(args[0], sc)
 		return node{safe: true, next: n.next, eval: func(f *Frame) feature.Val { return feature.OfBool(!n.eval(f).False()) }}
 	case operators.Conditional:

@@ -136,16 +136,17 @@ func (c *compiler) countAgainst(op relation, size ast.Expr, k int64, sc *scope) 
 
 // crossing returns the moment at which time alone changes the answer of count op k: the count only falls.
 func (w *countWindow) crossing(f *Frame, op relation, k int64) int64 {
-	switch op {
-	case greater, less | equal:
-		return w.fallsBelow(f, k+1)
-	case equal, less | greater:
+	floor := k
+	switch {
+	case op == greater || op == less|equal:
+		floor = k + 1
+	case op == equal || op == less|greater:
 		s := f.state.Series[w.slot]
 		if n := int64(s.Len() - s.After(f.now-w.hi)); n > k {
-			return w.fallsBelow(f, k+1)
+			floor = k + 1
 		}
 	}
-	return w.fallsBelow(f, k)
+	return w.fallsBelow(f, floor)
 }
 
 // fallsBelow returns the moment at which the count falls below k; Forever where it is below.

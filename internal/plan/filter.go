@@ -174,14 +174,14 @@ func (c *compiler) ageOf(name string, e ast.Expr) (lo, hi int64, ok bool) {
 	if negate {
 		op = op.opposite()
 	}
-	switch op { // of time and now-d
-	case greater:
+	switch { // of time and now-d
+	case op == greater:
 		return 0, d, true
-	case greater | equal:
+	case op == greater|equal:
 		return 0, d + 1, true
-	case less:
+	case op == less:
 		return d + 1, feature.Forever, true
-	case less | equal:
+	case op == less|equal:
 		return d, feature.Forever, true
 	}
 	return 0, 0, false

@@ -86,6 +86,9 @@ func (s *series) take(f *Frame, t int64) {
 	row := f.vals[:len(s.cols)]
 	for i := range s.cols {
 		row[i] = s.cols[i].node.eval(f)
+		if ms, isTime := moment(row[i]); isTime {
+			row[i] = feature.OfMoment(ms) // every moment is a whole millisecond
+		}
 		if s.keeps {
 			row[i] = f.texts.own(row[i])
 		}

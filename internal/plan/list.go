@@ -1,8 +1,6 @@
 package plan
 
 import (
-	"cel.dev/cel-go/common/types"
-
 	"github.com/ruas/ruas/internal/feature"
 )
 
@@ -31,7 +29,6 @@ type list interface {
 type baseList struct {
 	c     *compiler
 	typ   int // index of the event type; anyType
-	typed *types.Type
 	preds []pred
 	lo    int64
 	hi    int64

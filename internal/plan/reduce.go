@@ -17,7 +17,6 @@ type acc struct {
 	base  *series // whose rows are added
 	final int64   // the age at which an event is settled; 0: at once
 	fold  feature.Fold
-	x     value
 	xCol  int // column of the base series that holds x, and key; -1: none
 	kCol  int
 	every bool // x is the event's time: the acc of a list's existence

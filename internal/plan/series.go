@@ -28,11 +28,10 @@ type series struct {
 	cols   []col
 	kinds  []feature.Kind
 	needs  []need
-	cuts   []feature.Need // the needs without those of after
-	fed    []*acc         // settled at once
-	waits  []*acc         // settled later: their lists read this series
-	keeps  bool           // rows are kept, in the series or in an acc
-	ever   *acc           // the number of its events and the time of the earliest
+	fed    []*acc // settled at once
+	waits  []*acc // settled later: their lists read this series
+	keeps  bool   // rows are kept, in the series or in an acc
+	ever   *acc   // the number of its events and the time of the earliest
 	// segments to decide when the series changes, in the set's order.
 	segments []int
 }
