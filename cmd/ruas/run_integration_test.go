@@ -101,7 +101,7 @@ admin: {listen: ""}
 	for path, part := range map[string]string{
 		"/readyz": "ready", "/healthz": "alive", "/metrics": "ruas_transaction_seconds_count", "/v1/segments": `"name":"loyal"`, "/": "<html",
 	} {
-		if text := fetch(t, "http://127.0.0.1:"+port+path); !strings.Contains(text, part) {
+		if text := page(t, "http://127.0.0.1:"+port+path); !strings.Contains(text, part) {
 			t.Errorf("%s: %s", path, text)
 		}
 	}
@@ -236,7 +236,7 @@ func byCustomer(t *testing.T, lines []string) []string {
 	return list
 }
 
-func fetch(t *testing.T, url string) string {
+func page(t *testing.T, url string) string {
 	t.Helper()
 	answer, err := http.Get(url)
 	if err != nil {
