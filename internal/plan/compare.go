@@ -121,46 +121,62 @@ func (c *compiler) countAgainst(op relation, size ast.Expr, k int64, sc *scope) 
 	if !ok {
 		return node{}, false
 	}
-	out := node{typ: types.BoolType, safe: n.safe, next: n.next, eval: func(f *Frame) feature.Val {
+	if n.window != nil {
+		return n.window.against(op, int(k)), true
+	}
+	return node{typ: types.BoolType, safe: n.safe, next: n.next, eval: func(f *Frame) feature.Val {
 		v := n.eval(f)
 		if v.K == feature.None {
 			return v
 		}
 		return feature.OfBool(op&orderOf(v.Int(), k) != 0)
-	}}
-	if w := n.window; w != nil {
-		out.next = func(f *Frame) int64 { return w.crossing(f, op, k) }
-	}
-	return out, true
+	}}, true
 }
 
-// crossing returns the moment at which time alone changes the answer of count op k: the count only falls.
-func (w *countWindow) crossing(f *Frame, op relation, k int64) int64 {
-	floor := k
-	switch {
-	case op == greater || op == less|equal:
-		floor = k + 1
-	case op == equal || op == less|greater:
-		s := f.state.Series[w.slot]
-		if n := int64(s.Len() - s.After(f.now-w.hi)); n > k {
+// against compares the count with k. It reaches k where the k-th newest event is in the window, and falls below when that
+// leaves: nothing is counted.
+func (w *countWindow) against(op relation, k int) node {
+	n := node{typ: types.BoolType, safe: len(w.errs) == 0}
+	n.eval = func(f *Frame) feature.Val {
+		for _, e := range w.errs {
+			if e.any(f) {
+				return feature.Val{}
+			}
+		}
+		r := less
+		if w.reaches(f, k) {
+			if r = equal; op != less && op != greater|equal && w.reaches(f, k+1) {
+				r = greater
+			}
+		}
+		return feature.OfBool(op&r != 0)
+	}
+	n.next = func(f *Frame) int64 {
+		next := int64(feature.Forever)
+		for _, e := range w.errs {
+			next = min(next, e.errorEdge(f))
+		}
+		floor := k
+		switch {
+		case op == greater || op == less|equal:
+			floor = k + 1
+		case (op == equal || op == less|greater) && w.reaches(f, k+1):
 			floor = k + 1
 		}
-	}
-	return w.fallsBelow(f, floor)
-}
-
-// fallsBelow returns the moment at which the count falls below k; Forever where it is below.
-func (w *countWindow) fallsBelow(f *Frame, k int64) int64 {
-	next := int64(feature.Forever)
-	for _, e := range w.errs {
-		next = min(next, e.errorEdge(f))
-	}
-	s := f.state.Series[w.slot]
-	n := int64(s.Len())
-	if k <= 0 || n < k || n-k < int64(s.After(f.now-w.hi)) {
+		if floor > 0 && w.reaches(f, floor) {
+			s := f.state.Series[w.slot]
+			next = min(next, s.Time(s.Len()-floor)+w.hi)
+		}
 		return next
 	}
-	return min(next, s.Time(int(n-k))+w.hi)
+	return n
+}
+
+// reaches tells whether the count is k or more.
+func (w *countWindow) reaches(f *Frame, k int) bool {
+	s := f.state.Series[w.slot]
+	n := s.Len()
+	return k <= 0 || n >= k && s.Time(n-k) > f.now-w.hi
 }
 
 // maxSteps bounds how far a crossing is looked for; where it is further, the answer is a moment on the way.
