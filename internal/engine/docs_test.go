@@ -17,7 +17,7 @@ func TestStatePage(t *testing.T) {
 	}
 	block := func(opening string) string {
 		t.Helper()
-		found := regexp.MustCompile("(?ms)^"+opening+"\n(.*?)\n```").FindSubmatch(page)
+		found := regexp.MustCompile("(?ms)^" + opening + "\n(.*?)\n```").FindSubmatch(page)
 		if found == nil {
 			t.Fatalf("the page has no block %s", opening)
 		}
