@@ -7,14 +7,19 @@ import (
 	"github.com/ruas/ruas/internal/engine"
 )
 
-// replayChunk is how many customers one write of a replay holds at most.
-const replayChunk = 5000
+// One write of a replay holds at most so many customers, and about so many bytes: the larger, the fewer versions of a customer are
+// written for nothing; but Redis does nothing else meanwhile.
+const (
+	replayCustomers = 20_000
+	replayBytes     = 8 << 20
+)
 
 // replayer brings a shard up to date from the state topic.
 type replayer struct {
 	s     *session
 	chunk map[string][]byte // the newest value a customer
 	next  int64             // the offset after the last record in it
+	bytes int
 	count int
 }
 
@@ -27,8 +32,10 @@ func (s *session) replay(ctx context.Context, end int64) (int, error) {
 		if len(rec.Key) < 2 || rec.Key[0] != customerKey {
 			return nil
 		}
-		r.chunk[string(rec.Key[1:])] = rec.Value
-		if len(r.chunk) < replayChunk {
+		id := string(rec.Key[1:])
+		r.bytes += len(rec.Value) - len(r.chunk[id])
+		r.chunk[id] = rec.Value
+		if len(r.chunk) < replayCustomers && r.bytes < replayBytes {
 			return nil
 		}
 		return r.write(ctx, r.next, true)
@@ -73,6 +80,7 @@ func (r *replayer) write(ctx context.Context, next int64, building bool) error {
 	u.To = s.meta(s.record.encode())
 	u.To.Building = building
 	clear(r.chunk)
+	r.bytes = 0
 	return persist(ctx, s.tell, "writing to Redis", func() error { return s.shard.Write(ctx, u) })
 }
 
