@@ -70,6 +70,26 @@ func (e *Engine) Redecide(c *Customer, clock int64, cause Cause, out []Change) [
 	return s.decide(c, clock, cause, "", out)
 }
 
+// Backfill gives the first word about c after a silent start: a join at the clock for each segment that c is in. All numbering
+// before is forgotten, for nobody was told.
+func (e *Engine) Backfill(c *Customer, clock int64, out []Change) []Change {
+	s := e.stepper(c, clock)
+	defer s.done()
+	members := c.members[:0]
+	for _, m := range c.members {
+		if m.seq%2 == 0 {
+			continue
+		}
+		m.seq, m.since = 1, clock
+		members = append(members, m)
+		out = append(out, Change{
+			Customer: c.id, Segment: m.segment, Join: true, Time: clock, Cause: CauseBackfill, Seq: 1, Features: s.features(m.segment),
+		})
+	}
+	c.members, c.at = members, max(c.at, clock)
+	return out
+}
+
 func (s *stepper) all() {
 	for i := range s.plan.Segments {
 		s.touched.Add(i)
