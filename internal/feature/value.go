@@ -28,7 +28,7 @@ type Val struct {
 	R any
 }
 
-// OfBool, OfInt, OfDouble, OfMoment, OfString and OfObject make values.
+// OfBool returns a boolean.
 func OfBool(b bool) Val {
 	if b {
 		return Val{K: Bool, N: 1}
