@@ -357,14 +357,16 @@ func FuzzDecode(f *testing.F) {
 	c, clock, _ := goldenCustomer(f, b)
 	f.Add(b.eng.Encode(c, nil))
 	f.Add(b.eng.Encode(b.eng.NewCustomer("c1"), nil))
-	next := readLines(f, "next.jsonl")
+	var next []*event.Event
+	for _, record := range readLines(f, "next.jsonl") {
+		next = append(next, b.event(record).Clone())
+	}
 	f.Fuzz(func(_ *testing.T, state []byte) {
 		c, err := b.eng.Decode("c1", state)
 		if err != nil {
 			return
 		}
-		for _, record := range next {
-			ev := b.event(record)
+		for _, ev := range next {
 			b.eng.Apply(c, ev, max(clock, ev.Time), nil)
 		}
 		b.eng.Encode(c, nil)

@@ -182,6 +182,9 @@ func (w *countWindow) reaches(f *Frame, k int) bool {
 // maxSteps bounds how far a crossing is looked for; where it is further, the answer is a moment on the way.
 const maxSteps = 64
 
+// maxWalk bounds what looking on may cost beside, in entries of series: a step over a full one takes as long as thousands over short ones.
+const maxWalk = 1 << 14
+
 // crossing returns the next moment at which a sum or an average passes a constant, or stops or begins to be an error.
 func (w *totalWindow) crossing(op relation, than feature.Val) func(f *Frame) int64 {
 	return func(f *Frame) int64 {

@@ -45,6 +45,8 @@ type Frame struct {
 	zone  *time.Location // nil: not looked up yet
 	vals  []feature.Val  // the columns of the event that is being taken in
 	texts *interns
+
+	walked int // entries of series that lists were made of so far
 }
 
 // NewFrame returns a frame for the plan.

@@ -92,6 +92,7 @@ func (l *baseList) any(f *Frame) bool {
 
 func (l *baseList) collect(f *Frame, into []row) ([]row, bool) {
 	_, from, to := l.window(f)
+	f.walked += to - from
 	for i := from; i < to; i++ {
 		into = append(into, rowOf(l.ser.slot, i))
 	}

@@ -257,7 +257,8 @@ func (p *Plan) Next(f *Frame, segment int, in bool) int64 {
 	}
 	now := f.now
 	defer func() { f.now = now }()
-	for range maxSteps {
+	most := f.walked + maxWalk
+	for steps := 0; steps < maxSteps && (steps == 0 || f.walked < most); steps++ {
 		next := int64(feature.Forever)
 		if !s.hasUntil || !in {
 			next = s.when.nextChange(f)
