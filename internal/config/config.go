@@ -44,7 +44,8 @@ type Config struct {
 	// A worker whose own clock is further than this off the broker's says so and does not move time.
 	MaxClockSkew time.Duration `yaml:"max_clock_skew"`
 	// What the very first start says of the events that it finds. `publish`: every join and leave, from the first event on. `silent`: one
-	// join for each member, when time first reaches the present.
+	// join for each member, when a partition's time first reaches the present, and everything from then on; with `clock: records`, which
+	// never gets there, when its sources are first read to their ends. A first start that has begun ends as it began.
 	FirstStart FirstStart `yaml:"first_start" values:"publish,silent"`
 	// The hash by which your producers choose a key's partition. A record elsewhere is a dead letter.
 	Partitioner Partitioner `yaml:"partitioner" values:"murmur2,crc32,fnv1a"`

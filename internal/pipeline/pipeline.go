@@ -57,7 +57,8 @@ type Options struct {
 	Now func() time.Time
 	// MaxClockSkew (5 s) is by how much the worker's clock may be off the broker's; negative: it is not compared.
 	MaxClockSkew time.Duration
-	// Silent publishes nothing of a first start but one join a member, when the clock first reaches the present.
+	// Silent publishes nothing of a first start but one join a member, when the clock first reaches the present, or with Records the
+	// ends of all sources.
 	Silent bool
 	// ContinueOnLoss goes on where unread offsets are gone, instead of stopping the partition.
 	ContinueOnLoss bool
@@ -96,9 +97,6 @@ func New(opt Options) (*Pipeline, error) {
 	}
 	if len(opt.Sources) == 0 {
 		return nil, errors.New("pipeline: no sources")
-	}
-	if opt.Silent && backfillerOf(opt.Engine) == nil {
-		return nil, &Refusal{Reason: "first_start: silent is not possible with this engine"}
 	}
 	for i, s := range opt.Sources {
 		for _, o := range opt.Sources[:i] {

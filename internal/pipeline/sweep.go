@@ -72,7 +72,7 @@ func (s *session) sweepOne(b *batch, id string, value []byte) error {
 			continue
 		}
 		if sw.Backfill {
-			b.changes = backfillerOf(s.opt.Engine).Backfill(c.state, sw.Clock, b.changes)
+			b.changes = s.opt.Engine.Backfill(c.state, sw.Clock, b.changes)
 			continue
 		}
 		b.changes = s.opt.Engine.Redecide(c.state, sw.Clock, engine.CauseRules, b.changes)
@@ -81,15 +81,4 @@ func (s *session) sweepOne(b *batch, id string, value []byte) error {
 	c.fired = true // the view's deadline is replaced
 	s.touch(b, c)
 	return nil
-}
-
-// backfiller is the engine's way to say the first word about a customer: a join with seq 1 for each membership, everything that was
-// counted before forgotten.
-type backfiller interface {
-	Backfill(c *engine.Customer, clock int64, out []engine.Change) []engine.Change
-}
-
-func backfillerOf(e any) backfiller {
-	b, _ := e.(backfiller)
-	return b
 }
