@@ -22,6 +22,11 @@ type Customer struct {
 	asides   []Aside // sorted by time, ties in order of arrival
 	shed     int64   // attributes that lost their value for want of room; the parts of state count their own
 	room     int     // how much the encoding may grow before it is measured
+
+	// Most customers have few memberships and deadlines: they stand beside the rest, for a step pays for each place in memory
+	// that it looks at.
+	firstMembers [4]member
+	firstDue     [4]due
 }
 
 // member is what a customer has been in a segment: in while seq is odd.
@@ -47,6 +52,7 @@ type Aside struct {
 // NewCustomer returns a customer without events.
 func (e *Engine) NewCustomer(id string) *Customer {
 	c := &Customer{id: id, state: e.plan.NewState(), deadline: Never}
+	c.members, c.due = c.firstMembers[:0], c.firstDue[:0]
 	c.room = room(c, 0)
 	return c
 }
@@ -141,32 +147,40 @@ func (c *Customer) TakeAside() Aside {
 	return a
 }
 
-// seen remembers the ids of accepted events: 64-bit hashes, so that of 4,096 remembered ids two different ones are taken for
-// each other once in some 10^12 customers.
-type seen struct {
-	ids    []uint64
-	clocks []int64 // at which each was accepted: never falling
+// seen remembers the ids of accepted events, in order of the clock: 64-bit hashes, so that of 4,096 remembered ids two
+// different ones are taken for each other once in some 10^12 customers.
+type seen []acceptance
+
+// acceptance is the hash of an event's id, and the clock at which it was accepted.
+type acceptance struct {
+	id    uint64
+	clock int64
 }
 
 // add tells whether an id is new at the clock, and remembers it.
 func (s *seen) add(id uint64, clock, window int64) bool {
-	old := 0
-	for old < len(s.clocks) && clock-s.clocks[old] >= window {
-		old++
-	}
+	old := s.expired(clock, window)
 	if old > 0 {
-		s.ids = s.ids[:copy(s.ids, s.ids[old:])]
-		s.clocks = s.clocks[:copy(s.clocks, s.clocks[old:])]
+		*s = (*s)[:copy(*s, (*s)[old:])]
 	}
-	if slices.Contains(s.ids, id) {
-		return false
+	for i := range *s {
+		if (*s)[i].id == id {
+			return false
+		}
 	}
-	if len(s.ids) == maxSeen {
-		s.ids = slices.Delete(s.ids, 0, 1)
-		s.clocks = slices.Delete(s.clocks, 0, 1)
+	if len(*s) == maxSeen {
+		*s = slices.Delete(*s, 0, 1)
 	}
-	s.ids, s.clocks = append(s.ids, id), append(s.clocks, clock)
+	*s = append(*s, acceptance{id: id, clock: clock})
 	return true
+}
+
+// expired returns the number of ids that are not remembered any more.
+func (s seen) expired(clock, window int64) (n int) {
+	for n < len(s) && clock-s[n].clock >= window {
+		n++
+	}
+	return n
 }
 
 // identity hashes the type and the id of an event (FNV-1a, 64 bits, with a final mix from MurmurHash3).

@@ -138,8 +138,8 @@ func TestNewestIDs(t *testing.T) {
 	if !accepted("e0") {
 		t.Fatal("4,097 ids are remembered")
 	}
-	if len(c.seen.ids) != maxSeen || len(c.seen.clocks) != maxSeen {
-		t.Fatalf("%d ids", len(c.seen.ids))
+	if len(c.seen) != maxSeen {
+		t.Fatalf("%d ids", len(c.seen))
 	}
 }
 
@@ -154,8 +154,8 @@ func TestForgottenIDsAreNotStored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(read.seen.ids) != 1 {
-		t.Errorf("%d ids are stored, want the newest alone", len(read.seen.ids))
+	if len(read.seen) != 1 {
+		t.Errorf("%d ids are stored, want the newest alone", len(read.seen))
 	}
 }
 

@@ -42,11 +42,8 @@ func (e *Engine) encode(c *Customer, dst []byte) []byte {
 	if c.born {
 		flags |= wasBorn
 	}
-	from := 0
-	for from < len(c.seen.clocks) && c.at-c.seen.clocks[from] >= e.dedup {
-		from++ // whatever comes next finds the clock at c.at or later
-	}
-	if from < len(c.seen.clocks) {
+	seen := c.seen[c.seen.expired(c.at, e.dedup):] // whatever comes next finds the clock at c.at or later
+	if len(seen) > 0 {
 		flags |= hasSeen
 	}
 	if len(c.asides) > 0 {
@@ -62,10 +59,10 @@ func (e *Engine) encode(c *Customer, dst []byte) []byte {
 	}
 	dst = e.appendMembers(c, dst)
 	if flags&hasSeen != 0 {
-		dst = binary.AppendUvarint(dst, uint64(len(c.seen.ids)-from))
-		for i := from; i < len(c.seen.ids); i++ {
-			dst = binary.LittleEndian.AppendUint64(dst, c.seen.ids[i])
-			dst = binary.AppendVarint(dst, c.at-c.seen.clocks[i])
+		dst = binary.AppendUvarint(dst, uint64(len(seen)))
+		for _, a := range seen {
+			dst = binary.LittleEndian.AppendUint64(dst, a.id)
+			dst = binary.AppendVarint(dst, c.at-a.clock)
 		}
 	}
 	if flags&hasAsides != 0 {
@@ -143,14 +140,14 @@ func (e *Engine) Decode(id string, b []byte) (*Customer, error) {
 	}
 	flags := r.Byte()
 	c := &Customer{id: strings.Clone(id), born: flags&wasBorn != 0, at: r.Int()}
+	c.members, c.due = c.firstMembers[:0], c.firstDue[:0]
 	if flags&hasShed != 0 {
 		c.shed = r.Natural()
 	}
 	e.readMembers(c, r)
 	if flags&hasSeen != 0 {
 		for n := r.Count(); n > 0 && r.Err() == nil; n-- {
-			c.seen.ids = append(c.seen.ids, r.Uint64())
-			c.seen.clocks = append(c.seen.clocks, c.at-r.Int())
+			c.seen = append(c.seen, acceptance{id: r.Uint64(), clock: c.at - r.Int()})
 		}
 	}
 	if flags&hasAsides != 0 {

@@ -49,8 +49,7 @@ func (e *Engine) membershipSize(segment int, timeMoves bool, seq uint64, sojourn
 func (e *Engine) idsSize(n int) int {
 	c := e.bare()
 	for range n {
-		c.seen.ids = append(c.seen.ids, ^uint64(0))
-		c.seen.clocks = append(c.seen.clocks, c.at-e.dedup+1)
+		c.seen = append(c.seen, acceptance{id: ^uint64(0), clock: c.at - e.dedup + 1})
 	}
 	return len(e.Encode(c, nil))
 }

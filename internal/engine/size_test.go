@@ -185,8 +185,8 @@ func TestNoRecordExceeds(t *testing.T) {
 				}
 			}
 		}
-		if len(c.seen.ids) == 0 || kept != 2 {
-			t.Errorf("%d ids and %d series are left", len(c.seen.ids), kept)
+		if len(c.seen) == 0 || kept != 2 {
+			t.Errorf("%d ids and %d series are left", len(c.seen), kept)
 		}
 	}
 }

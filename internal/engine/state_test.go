@@ -250,7 +250,7 @@ func TestGoldenStateHasEverything(t *testing.T) {
 		has["due and never a member"] = has["due and never a member"] || !c.hasMember(d.segment)
 		has["due"] = true
 	}
-	has["seen"] = len(c.seen.ids) > 0
+	has["seen"] = len(c.seen) > 0
 	has["asides"] = len(c.asides) > 0
 	for _, want := range []string{
 		"series", "series that shed", "column of kind 1", "column of kind 2", "column of kind 3", "column of kind 4", "column of kind 5", "column of kind 7",

@@ -76,6 +76,28 @@ func (l *sequenceList) collect(f *Frame, into []row) ([]row, bool) {
 	return kept, ok && ok2
 }
 
+// count counts the members up to n, where both lists are series and no field has to match. ok: an error is none.
+func (l *sequenceList) count(f *Frame, of, other *baseList, n int) (count int, ok bool) {
+	if of.failed(f) || other.failed(f) {
+		return 0, false
+	}
+	events, i, end := of.window(f)
+	partners, j, last := other.window(f)
+	for ; i < end && count < n; i++ {
+		t := events.Time(i)
+		if l.kind == notFollowed && t+l.d > f.now {
+			break // so is the wait of all that come after
+		}
+		for j < last && partners.Time(j) <= t {
+			j++
+		}
+		if met := j < last && partners.Time(j) <= t+l.d; met == (l.kind == followed) {
+			count++
+		}
+	}
+	return count, true
+}
+
 // meets tells whether e, at t, meets one of the partners that come after it.
 func (l *sequenceList) meets(f *Frame, e row, t int64, partners []row) bool {
 	if len(partners) == 0 || f.time(partners[0]) > t+l.d {

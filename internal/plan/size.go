@@ -58,6 +58,13 @@ func (c *compiler) count(l list, n int, canonical string, sc *scope) node {
 	}
 	if l.finite() {
 		l.require(l.bound(), feature.All)
+		if s, ok := l.(*sequenceList); ok && s.left == nil {
+			of, isSeries := s.of.(*baseList)
+			other, alsoSeries := s.other.(*baseList)
+			if isSeries && alsoSeries {
+				return countPairs(s, of, other, n)
+			}
+		}
 		return c.countRows(l)
 	}
 	r := c.reducer(l, feature.Fold{Count: true}, nil, nil, canonical, sc)
@@ -67,6 +74,17 @@ func (c *compiler) count(l list, n int, canonical string, sc *scope) node {
 			return feature.Val{}
 		}
 		return feature.OfInt(a.Count)
+	}}
+}
+
+// countPairs counts up to n members of a sequence over two series.
+func countPairs(l *sequenceList, of, other *baseList, n int) node {
+	return node{typ: types.IntType, next: l.next, eval: func(f *Frame) feature.Val {
+		count, ok := l.count(f, of, other, n)
+		if !ok {
+			return feature.Val{}
+		}
+		return feature.OfInt(int64(count))
 	}}
 }
 
