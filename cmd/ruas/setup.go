@@ -33,6 +33,12 @@ func compile(c *config.Config, segments []string) (rules, error) {
 	if err != nil {
 		return rules{}, err
 	}
+	// A source that names what no schema declares is told by every command, not only by the one that reads it.
+	for _, source := range eventSources(c) {
+		if _, err := event.NewDecoder(schema, source, e.Needs()); err != nil {
+			return rules{}, err
+		}
+	}
 	return rules{schema, set, e}, nil
 }
 
