@@ -3,9 +3,12 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/ruas/ruas/internal/engine"
 )
 
 // task is a partition number that was assigned to this worker. It opens one session after another, until it is given up.
@@ -78,6 +81,14 @@ func (t *task) session() (worked bool, err error) {
 	}
 	defer s.close()
 	t.p.status.running(t.number)
-	t.log.Info("partition at work", zap.Int64("epoch", s.fence.Epoch), zap.Time("clock", time.UnixMilli(s.clock)))
+	t.log.Info("partition at work", zap.Int64("epoch", s.fence.Epoch), clockField(s.clock))
 	return true, s.work()
+}
+
+// clockField shows a clock with its date: it may be far from the present. Nothing is shown of one that nothing moved yet.
+func clockField(clock int64) zap.Field {
+	if clock == math.MinInt64 {
+		return zap.Skip()
+	}
+	return zap.ByteString("clock", engine.AppendTime(nil, clock))
 }
