@@ -22,6 +22,7 @@ type Metrics struct {
 	fired        prometheus.Counter
 	customers    prometheus.Counter
 	stateBytes   prometheus.Counter
+	shed         prometheus.Counter
 	transactions prometheus.Histogram
 	writes       prometheus.Histogram
 	clocks       *clocks
@@ -65,6 +66,7 @@ func New(opt Options) *Metrics {
 		fired:        counter("deadlines_fired_total", "Customers who were looked at because their moment had come."),
 		customers:    counter("states_written_total", "Customers' states written."),
 		stateBytes:   counter("state_bytes_written_total", "Size of the states written; by states_written_total it gives the size of a customer's state."),
+		shed:         counter("state_shed_total", "Entries that the bounds pushed out of customers' states while a rule still asked for them: answers about these customers are approximate."),
 		transactions: histogram("transaction_seconds", "Time of a Kafka transaction, from its first record to its commit."),
 		writes:       histogram("redis_write_seconds", "Time of writing a batch to Redis."),
 		clocks: &clocks{
@@ -82,7 +84,7 @@ func New(opt Options) *Metrics {
 		Namespace: "ruas", Name: "build_info", Help: "1, with the version.", ConstLabels: prometheus.Labels{"version": opt.Version},
 	})
 	info.Set(1)
-	opt.Registry.MustRegister(m.events, changes, m.deadLetters, m.lag, m.deadlines, m.fired, m.customers, m.stateBytes, m.transactions, m.writes,
+	opt.Registry.MustRegister(m.events, changes, m.deadLetters, m.lag, m.deadlines, m.fired, m.customers, m.stateBytes, m.shed, m.transactions, m.writes,
 		m.clocks, info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -106,6 +108,7 @@ func (m *Metrics) Committed(number int32, c pipeline.Committed) {
 	m.fired.Add(float64(c.Due))
 	m.customers.Add(float64(c.Customers))
 	m.stateBytes.Add(float64(c.StateBytes))
+	m.shed.Add(float64(c.Shed))
 	m.transactions.Observe(c.Took.Seconds())
 }
 

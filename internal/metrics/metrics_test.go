@@ -27,7 +27,7 @@ func TestMetrics(t *testing.T) {
 
 	m.Committed(3, pipeline.Committed{
 		Events: []int{5, 7}, Joins: []int{2, 0}, Leaves: []int{0, 1}, Reasons: map[string]int{"json": 4},
-		Customers: 6, StateBytes: 600, Due: 8, Took: 30 * time.Millisecond,
+		Customers: 6, StateBytes: 600, Shed: 11, Due: 8, Took: 30 * time.Millisecond,
 	})
 	m.Written(3, 3*time.Millisecond)
 	m.Lag(3, "purchases", 12)
@@ -48,6 +48,7 @@ func TestMetrics(t *testing.T) {
 		`ruas_deadlines_fired_total 8`,
 		`ruas_states_written_total 6`,
 		`ruas_state_bytes_written_total 600`,
+		`ruas_state_shed_total 11`,
 		`ruas_transaction_seconds_bucket{le="0.05"} 1`,
 		`ruas_redis_write_seconds_bucket{le="0.005"} 1`,
 		`ruas_build_info{version="v1"} 1`,

@@ -146,6 +146,9 @@ func (s *session) stateMessages(b *batch, tx *Transaction) *Update {
 			value = s.opt.Engine.Encode(c.state, joinState(c.generation, make([]byte, 0, c.size+64)))
 		}
 		s.stateBytes += int64(len(value))
+		shed := s.opt.Engine.Shed(c.state)
+		s.shed += max(0, shed-c.shed)
+		c.shed = shed
 		if value == nil && c.size == 0 {
 			continue // there was nothing, and there is nothing
 		}

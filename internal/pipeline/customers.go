@@ -12,6 +12,7 @@ type customer struct {
 	state      *engine.Customer
 	generation uint64 // of the last sweep that it had
 	size       int    // of its last encoding, in bytes
+	shed       int64  // entries that the bounds had pushed out by then
 	// batch is the number of the batch that changed it last. Until the view has that batch, it stays in memory.
 	batch uint64
 	// fired says that the current batch took its deadline, so that the view's is replaced.

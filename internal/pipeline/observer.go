@@ -26,6 +26,8 @@ type Committed struct {
 	// Customers is how many states were written, StateBytes how large they are together.
 	Customers  int
 	StateBytes int64
+	// Shed counts the entries that the bounds pushed out of states while a rule still asked for them.
+	Shed int64
 	// Due counts the deadlines that fired.
 	Due  int
 	Took time.Duration
@@ -43,9 +45,9 @@ func (nobody) Released(int32)               {}
 func (s *session) report(b *batch, tx *Transaction, took time.Duration) {
 	c := Committed{
 		Events: b.taken, Joins: make([]int, len(s.segments)), Leaves: make([]int, len(s.segments)),
-		Customers: len(tx.State) - 1, StateBytes: s.stateBytes, Due: len(b.due), Took: took,
+		Customers: len(tx.State) - 1, StateBytes: s.stateBytes, Shed: s.shed, Due: len(b.due), Took: took,
 	}
-	s.stateBytes = 0
+	s.stateBytes, s.shed = 0, 0
 	events := 0
 	for _, n := range b.taken {
 		events += n
@@ -69,6 +71,7 @@ func (s *session) report(b *batch, tx *Transaction, took time.Duration) {
 	st.events.Add(int64(events))
 	st.changes.Add(int64(len(tx.Changes)))
 	st.deadLetters.Add(int64(len(b.rejects)))
+	st.shed.Add(c.Shed)
 	st.commits.Add(1)
 	s.opt.Observer.Committed(s.number, c)
 }

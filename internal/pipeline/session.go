@@ -39,6 +39,7 @@ type session struct {
 	committed  time.Time
 	compared   time.Time // when the worker's clock was last compared with the broker's
 	stateBytes int64     // encoded by the batch in hand
+	shed       int64     // entries that the bounds pushed out in the batch in hand
 
 	background     sync.WaitGroup
 	stopBackground context.CancelFunc
@@ -201,6 +202,7 @@ func (s *session) adopt(id string, value []byte) (*customer, error) {
 			return nil, fmt.Errorf("customer %q: %w", id, err)
 		}
 	}
+	c.shed = s.opt.Engine.Shed(c.state)
 	s.customers.add(c)
 	return c, nil
 }

@@ -20,7 +20,7 @@ type status struct {
 	trouble map[int32]string // why a partition is not at work; "": it is
 	stalled map[int32]string // what a partition at work waits for
 
-	events, changes, deadLetters, commits atomic.Int64
+	events, changes, deadLetters, shed, commits atomic.Int64
 }
 
 func newStatus() *status {
@@ -92,9 +92,15 @@ func (s *status) everyMinute(ctx context.Context, log *zap.Logger) {
 			s.mu.Lock()
 			partitions := len(s.trouble)
 			s.mu.Unlock()
-			log.Info("last minute", zap.Int64("events", s.events.Swap(0)), zap.Int64("changes", s.changes.Swap(0)),
+			fields := []zap.Field{
+				zap.Int64("events", s.events.Swap(0)), zap.Int64("changes", s.changes.Swap(0)),
 				zap.Int64("dead_letters", s.deadLetters.Swap(0)), zap.Int64("transactions", s.commits.Swap(0)),
-				zap.Int("partitions", partitions), zap.Bool("ready", ready), zap.String("trouble", why))
+				zap.Int("partitions", partitions), zap.Bool("ready", ready), zap.String("trouble", why),
+			}
+			if shed := s.shed.Swap(0); shed > 0 { // answers about some customers are approximate
+				fields = append(fields, zap.Int64("entries_shed", shed))
+			}
+			log.Info("last minute", fields...)
 		}
 	}
 }
