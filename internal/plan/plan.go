@@ -285,9 +285,3 @@ func (p *Plan) Value(f *Frame, i int) feature.Val {
 	}
 	return p.Features[i].node.eval(f)
 }
-
-// TimeMoves tells whether time alone can change a segment's answer.
-func (p *Plan) TimeMoves(segment int) bool {
-	s := &p.Segments[segment]
-	return s.when.next != nil || s.hasUntil && s.until.next != nil
-}

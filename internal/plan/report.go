@@ -127,11 +127,12 @@ func (p *Plan) Report() Report {
 			}
 		}
 	}
-	out := Report{State: r.whole(), TypicalMeans: typicalMeans, AtMostMeans: fmt.Sprintf(atMostMeans, grouped(p.bound))}
+	out := Report{Features: []FeatureReport{}, State: r.whole(), TypicalMeans: typicalMeans, AtMostMeans: fmt.Sprintf(atMostMeans, grouped(p.bound))}
+	moves := newMover(p.Set)
 	for i := range p.Segments {
 		s := &p.Segments[i]
 		out.Segments = append(out.Segments, SegmentReport{
-			Name: s.Name, Title: s.rule.Title, File: s.rule.File, Line: s.rule.Line, Included: p.names(s.Include), TimeMoves: p.TimeMoves(i),
+			Name: s.Name, Title: s.rule.Title, File: s.rule.File, Line: s.rule.Line, Included: p.names(s.Include), TimeMoves: moves.segments[s.Name],
 			Kept: r.kept(uses[i], i, s.Warnings),
 		})
 	}
