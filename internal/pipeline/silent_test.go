@@ -87,7 +87,6 @@ func TestSilentFirstStart(t *testing.T) {
 			t.Fatal("the present is not reached")
 		}
 		w.kill()
-		<-w.done
 	}
 	r.change = silent
 	w := r.start()
