@@ -176,8 +176,8 @@ func (s *seen) add(id uint64, clock, window int64) bool {
 }
 
 // expired returns the number of ids that are not remembered any more.
-func (s seen) expired(clock, window int64) (n int) {
-	for n < len(s) && clock-s[n].clock >= window {
+func (s *seen) expired(clock, window int64) (n int) {
+	for n < len(*s) && clock-(*s)[n].clock >= window {
 		n++
 	}
 	return n
