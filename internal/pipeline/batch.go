@@ -160,7 +160,14 @@ func (s *session) step(b *batch) error {
 			b.bytes += len(in.record.Value)
 		case in.ahead:
 			c := s.customers.get(in.event.Customer)
-			c.state.SetAside(engine.Aside{Time: in.event.Time, Source: s.opt.Sources[in.source].Name, Record: in.record.Value})
+			aside := engine.Aside{Time: in.event.Time, Source: s.opt.Sources[in.source].Name, Record: in.record.Value}
+			if !c.state.Holds(aside) {
+				in.reject = &event.Reject{Reason: event.ReasonAhead, Detail: "the customer has more events ahead of the present than its state holds"}
+				b.rejects = append(b.rejects, rejected{in.input, in.reject})
+				b.bytes += len(in.record.Value)
+				break
+			}
+			c.state.SetAside(aside)
 			s.touch(b, c)
 		default:
 			s.clock = max(s.clock, in.event.Time)
