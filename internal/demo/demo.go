@@ -113,6 +113,7 @@ type demo struct {
 	redis    *redis.Redis
 	pipeline *pipeline.Pipeline
 	producer *producer
+	history  *history
 	feed     *api.Feed
 	listener net.Listener
 	url      string
@@ -128,7 +129,7 @@ func start(ctx context.Context, opt Options) (d *demo, err error) {
 		opt.Speed = 60
 	}
 	now := time.Now()
-	d = &demo{opt: opt, clock: shopClock{opening: now, start: now, speed: opt.Speed}}
+	d = &demo{opt: opt, clock: shopClock{opening: now, start: now, speed: opt.Speed}, history: newHistory(now.UnixMilli())}
 	defer func() {
 		if err != nil {
 			d.stop()
@@ -185,7 +186,7 @@ func (d *demo) connect() error {
 	d.pipeline, err = pipeline.New(pipeline.Options{
 		Log: log, View: d.redis, Engine: d.opt.Engine, Sources: sources,
 		Changes: changesTopic, State: "segment-state", DeadLetters: "dead-letters",
-		Now: d.clock.now, Partition: partition, Logger: d.opt.Logger,
+		Now: d.clock.now, Partition: partition, Logger: d.opt.Logger, Observer: d.history,
 	})
 	return err
 }
@@ -277,7 +278,7 @@ func (d *demo) show(ctx context.Context) error {
 		s.customers, s.events = int(d.producer.customers.Load()), d.producer.events.Load()
 		s.rate = recent.of(s.events, time.Now())
 		d.mu.Lock()
-		s.loading = s.loading && d.board.changes == 0 && time.Since(d.clock.start) < 10*time.Second
+		s.loading = s.loading && d.board.changes == 0 && !d.history.read()
 		d.screen.draw(d.board, s)
 		d.mu.Unlock()
 	}

@@ -84,6 +84,9 @@ func TestDemo(t *testing.T) {
 	}()
 	waitFor(t, "a join", func() bool { return strings.Contains(out.String(), " joins ") })
 	t.Logf("the first join came after %v", time.Since(start))
+	if !strings.HasPrefix(out.String(), "The shop opens at ") {
+		t.Errorf("the first line is no heading:\n%s", out.String())
+	}
 	waitFor(t, "the address of the console", func() bool { return strings.Contains(out.String(), "http://") })
 	url := regexp.MustCompile(`http://\S+`).FindString(out.String())
 	waitFor(t, "members", func() bool { return members(t, url+"/v1/segments") > 500 })
@@ -136,6 +139,21 @@ func members(t *testing.T, url string) int {
 		sum += s.Members
 	}
 	return sum
+}
+
+// Whoever brings rules by which little happens sees when the history is read, and not only a change.
+func TestHistoryIsReadWhenAllClocksAreAtTheOpening(t *testing.T) {
+	h := newHistory(1000)
+	for number := range int32(partitions) {
+		h.Clock(number, 999, 0)
+		if h.read() {
+			t.Fatal("a partition is still behind")
+		}
+		h.Clock(number, 1000, 0)
+	}
+	if !h.read() {
+		t.Error("all partitions are there")
+	}
 }
 
 func TestBoard(t *testing.T) {

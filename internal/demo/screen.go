@@ -45,11 +45,12 @@ func newDisplay(out io.Writer) (d display, isTable bool) {
 	return t, true
 }
 
-// lines writes a line a change.
+// lines writes a line a change, after a heading.
 type lines struct {
-	w    io.Writer
-	past int
-	next time.Time // when to sum up
+	w     io.Writer
+	past  int
+	early strings.Builder // the first changes, which wait for the heading
+	next  time.Time       // when to sum up; zero before the heading
 }
 
 func (l *lines) change(c *api.Change, news bool) {
@@ -61,7 +62,11 @@ func (l *lines) change(c *api.Change, news bool) {
 	if c.Join() {
 		verb = "joins"
 	}
-	l.print("%s  %s %s %s (%s)\n", c.Time.UTC().Format(time.DateTime), c.Customer, verb, c.Segment, c.Cause)
+	w := l.w
+	if l.next.IsZero() {
+		w = &l.early
+	}
+	say(w, "%s  %s %s %s (%s)\n", c.Time.UTC().Format(time.DateTime), c.Customer, verb, c.Segment, c.Cause)
 }
 
 // summaries is how often plain lines sum up.
@@ -73,21 +78,23 @@ func (l *lines) draw(b *board, s state) {
 		return
 	}
 	if l.next.IsZero() {
-		l.print("The shop opens at %s UTC, time runs %v times as fast; %d changes of its history were read.\n",
+		say(l.w, "The shop opens at %s UTC, time runs %v times as fast; %d changes of its history were read.\n",
 			b.opening.UTC().Format(time.DateTime), s.speed, l.past)
 		if s.url != "" {
-			l.print("Console and API: %s\n", s.url)
+			say(l.w, "Console and API: %s\n", s.url)
 		}
+		say(l.w, "%s", l.early.String())
+		l.early.Reset()
 	} else {
-		l.print("%s  %d customers, %d events, %d changes\n", s.now.UTC().Format(time.DateTime), s.customers, s.events, b.changes)
+		say(l.w, "%s  %d customers, %d events, %d changes\n", s.now.UTC().Format(time.DateTime), s.customers, s.events, b.changes)
 	}
 	l.next = now.Add(summaries)
 }
 
 func (l *lines) close() {}
 
-// print ignores errors: whoever read may be gone, which the demo survives.
-func (l *lines) print(format string, args ...any) { _, _ = fmt.Fprintf(l.w, format, args...) }
+// say ignores errors: whoever read may be gone, which the demo survives.
+func say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
 
 // table draws over itself on a terminal.
 type table struct {
