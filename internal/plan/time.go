@@ -207,15 +207,16 @@ func (c *compiler) calendar(name string, args []ast.Expr, sc *scope) node {
 // so the day after a flip counts as one too.
 func untilFlip(d, today feature.Day, k int64) feature.Day {
 	next, last := d.Next(today), d.Next(today-2)
+	first := next + 1
 	for _, flip := range []feature.Day{next - feature.Day(k), next - feature.Day(k) + 1, last + 1} {
 		switch {
 		case flip == today || flip == today-1:
 			return today + 1
-		case flip > today && flip <= next:
-			return flip
+		case flip > today:
+			first = min(first, flip)
 		}
 	}
-	return next + 1
+	return first
 }
 
 // birthday returns the first day after today on which the age may change; the day after a birthday counts as one, as above.
