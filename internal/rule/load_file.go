@@ -114,6 +114,12 @@ func (r *fileReader) mapping(n *yaml.Node, what, shape string, known []string) f
 				continue
 			}
 			seen[key.Value] = key
+			if rest := commaCut(n, i); rest > 0 {
+				r.failCommaCut(key, value, n.Content[i+2:i+2+rest])
+				r.misspelt[key.Value] = true
+				i += rest
+				continue
+			}
 			if known != nil && !slices.Contains(known, key.Value) {
 				near := suggest.Nearest(key.Value, known)
 				r.misspelt[near] = true
@@ -125,6 +131,30 @@ func (r *fileReader) mapping(n *yaml.Node, what, shape string, known []string) f
 			}
 		}
 	}
+}
+
+// commaCut tells how many nodes behind the value at i+1 are the rest of it: between { and } a comma ends a value that is not in quotes,
+// within the parentheses of a call too, and YAML takes what follows for keys.
+func commaCut(mapping *yaml.Node, i int) int {
+	value, end := mapping.Content[i+1], i+2
+	if mapping.Style&yaml.FlowStyle == 0 || value.Kind != yaml.ScalarNode || value.Style != 0 {
+		return 0
+	}
+	open := openParens(value.Value)
+	for ; open > 0 && end+1 < len(mapping.Content) && isNull(mapping.Content[end+1]); end += 2 {
+		open += openParens(mapping.Content[end].Value)
+	}
+	return end - i - 2
+}
+
+func openParens(s string) int { return strings.Count(s, "(") - strings.Count(s, ")") }
+
+func (r *fileReader) failCommaCut(key, value *yaml.Node, rest []*yaml.Node) {
+	whole := value.Value
+	for i := 0; i < len(rest); i += 2 {
+		whole += ", " + rest[i].Value
+	}
+	r.fail(value, "", "between { and } a comma ends a value that is not in quotes: write %s: '%s'", key.Value, strings.ReplaceAll(whole, "'", "''"))
 }
 
 var (
