@@ -2,7 +2,7 @@
 BIN := $(CURDIR)/.servers/bin
 LINT_VERSION := $(shell sed -n 's/^LINT_VERSION=//p' .ci/run)
 
-.PHONY: help build check lint test race integration fuzz bench docs up down clean
+.PHONY: help build check lint test race integration differential fuzz bench docs up down clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -27,11 +27,15 @@ race: ## the same under the race detector
 integration: ## the tests on real servers: containers where Docker answers, else local processes (java, mvn, redis-server)
 	.ci/integration
 
+PAIRS ?= 100000
+differential: ## PAIRS (100,000) pairs of a rule and a history, engine against stock CEL
+	go test ./internal/engine -run '^TestDifferential$$' -count=1 -timeout 2h -v -args -pairs $(PAIRS)
+
 FUZZTIME ?= 5m
 fuzz: ## every fuzz target for FUZZTIME (5m)
 	@set -e; go list -f '{{$$d := .Dir}}{{range .TestGoFiles}}{{$$d}}/{{.}} {{end}}{{range .XTestGoFiles}}{{$$d}}/{{.}} {{end}}' ./... | tr ' ' '\n' | grep . | \
 		xargs grep -HEo '^func Fuzz[A-Za-z0-9_]+' | sed 's/:func /:/' | while IFS=: read -r file target; do \
-			echo "== $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")"; \
+			echo "== $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x "$$(dirname "$$file")"; \
 		done
 
 bench: ## the benchmarks
