@@ -35,7 +35,7 @@ type Options struct {
 	TransactionTimeout time.Duration
 	// CommitTimeout (60 s) is how long a commit is tried before the session is given up and opened anew.
 	CommitTimeout time.Duration
-	// Patience (30 s) is for how long a cluster that does not answer is asked again at the start.
+	// Patience (10 s) is for how long a cluster that does not answer is asked again at the start.
 	Patience time.Duration
 	// TLS encrypts connections; nil: plain ones.
 	TLS  *tls.Config
@@ -75,7 +75,7 @@ func New(opt Options) (*Kafka, error) {
 		{&opt.RebalanceTimeout, 30 * time.Second},
 		{&opt.TransactionTimeout, 30 * time.Second},
 		{&opt.CommitTimeout, time.Minute},
-		{&opt.Patience, 30 * time.Second},
+		{&opt.Patience, 10 * time.Second},
 	} {
 		if *d.of <= 0 {
 			*d.of = d.is
@@ -98,7 +98,7 @@ func (k *Kafka) client(more ...kgo.Opt) (*kgo.Client, error) {
 		kgo.MetadataMaxAge(time.Minute),
 		kgo.RetryTimeout(k.opt.CommitTimeout),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.WithLogger(logger{k.opt.Logger}),
+		kgo.WithLogger(newLogger(k.opt.Logger)),
 	}
 	mechanism, err := k.opt.SASL.mechanism()
 	if err != nil {

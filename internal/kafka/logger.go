@@ -2,6 +2,8 @@ package kafka
 
 import (
 	"fmt"
+	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
@@ -9,9 +11,20 @@ import (
 )
 
 // logger hands franz-go's log on. What franz-go calls an error it retries: to us it is a warning, and its information is detail.
-type logger struct{ to *zap.Logger }
+type logger struct {
+	to *zap.Logger
 
-func (l logger) Level() kgo.LogLevel {
+	mu   sync.Mutex
+	told map[string]time.Time // warnings, and when they were handed on
+}
+
+// quietFor is how long a warning that was handed on is not repeated: while a server is away every retry brings the same one.
+const quietFor = 10 * time.Second
+
+func newLogger(to *zap.Logger) *logger { return &logger{to: to, told: map[string]time.Time{}} }
+
+// Level implements kgo.Logger.
+func (l *logger) Level() kgo.LogLevel {
 	switch {
 	case l.to.Core().Enabled(zapcore.DebugLevel):
 		return kgo.LogLevelInfo
@@ -21,13 +34,14 @@ func (l logger) Level() kgo.LogLevel {
 	return kgo.LogLevelNone
 }
 
-func (l logger) Log(level kgo.LogLevel, msg string, keyvals ...any) {
+// Log implements kgo.Logger.
+func (l *logger) Log(level kgo.LogLevel, msg string, keyvals ...any) {
 	at := zapcore.DebugLevel
 	if level == kgo.LogLevelError || level == kgo.LogLevelWarn {
 		at = zapcore.WarnLevel
 	}
 	entry := l.to.Check(at, "kafka client: "+msg)
-	if entry == nil {
+	if entry == nil || at == zapcore.WarnLevel && l.repeats(fmt.Sprint(msg, keyvals), time.Now()) {
 		return
 	}
 	fields := make([]zap.Field, 0, len(keyvals)/2)
@@ -35,4 +49,20 @@ func (l logger) Log(level kgo.LogLevel, msg string, keyvals ...any) {
 		fields = append(fields, zap.String(fmt.Sprint(keyvals[i]), fmt.Sprint(keyvals[i+1])))
 	}
 	entry.Write(fields...)
+}
+
+// repeats tells whether the same was handed on a moment ago.
+func (l *logger) repeats(text string, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if since, ok := l.told[text]; ok && now.Sub(since) < quietFor {
+		return true
+	}
+	for old, since := range l.told {
+		if now.Sub(since) >= quietFor {
+			delete(l.told, old)
+		}
+	}
+	l.told[text] = now
+	return false
 }

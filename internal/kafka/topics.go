@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
 
 	"github.com/ruas/ruas/internal/pipeline"
 )
@@ -107,6 +108,7 @@ func (k *Kafka) partitions(sources int32) int32 {
 // reach waits until a broker answers, or patience ends.
 func (k *Kafka) reach(ctx context.Context, cl *kgo.Client) error {
 	end := time.Now().Add(k.opt.Patience)
+	var why error // of the first attempt: the last one may have had no time for an answer
 	for {
 		ask, cancel := context.WithDeadline(ctx, end)
 		err := cl.Ping(ask)
@@ -118,8 +120,12 @@ func (k *Kafka) reach(ctx context.Context, cl *kgo.Client) error {
 		if refusal := new(pipeline.Refusal); errors.As(explained, &refusal) {
 			return refusal
 		}
+		if why == nil {
+			why = err
+			k.opt.Logger.Warn("no broker answers yet", zap.Strings("brokers", k.opt.Brokers), zap.Duration("asking_for", k.opt.Patience), zap.Error(err))
+		}
 		if !time.Now().Before(end) {
-			return &pipeline.Refusal{Reason: fmt.Sprintf("no broker of %s answers: %v", strings.Join(k.opt.Brokers, ", "), err), Unreachable: true}
+			return &pipeline.Refusal{Reason: fmt.Sprintf("no broker of %s answers: %v", strings.Join(k.opt.Brokers, ", "), why), Unreachable: true}
 		}
 		if !sleep(ctx, 200*time.Millisecond) {
 			return ctx.Err()

@@ -30,7 +30,7 @@ type Options struct {
 	Prefix, Group string
 	// Timeout (3 s) is how long one round trip may take.
 	Timeout time.Duration
-	// Patience (30 s) is for how long a server that does not answer is asked again at the start.
+	// Patience (10 s) is for how long a server that does not answer is asked again at the start.
 	Patience time.Duration
 	TLS      *tls.Config
 	// Dialer replaces the network, for tests; nil: the network.
@@ -53,7 +53,7 @@ func New(opt Options) (*Redis, error) {
 		opt.Timeout = 3 * time.Second
 	}
 	if opt.Patience <= 0 {
-		opt.Patience = 30 * time.Second
+		opt.Patience = 10 * time.Second
 	}
 	if opt.Logger == nil {
 		opt.Logger = zap.NewNop()
@@ -96,6 +96,7 @@ func (r *Redis) Prepare(ctx context.Context) error {
 // reach waits until the server answers, or patience ends.
 func (r *Redis) reach(ctx context.Context) error {
 	where := strings.Join(r.opt.Addresses, ", ")
+	told := false
 	for end := time.Now().Add(r.opt.Patience); ; {
 		err := r.cl.Ping(ctx).Err()
 		switch {
@@ -105,6 +106,10 @@ func (r *Redis) reach(ctx context.Context) error {
 			return &pipeline.Refusal{Reason: fmt.Sprintf("Redis at %s does not accept the user or the password: %v", where, err), Unreachable: true}
 		case !strings.HasPrefix(err.Error(), "LOADING") && !time.Now().Before(end):
 			return &pipeline.Refusal{Reason: fmt.Sprintf("Redis at %s does not answer: %v", where, err), Unreachable: true}
+		}
+		if !told {
+			told = true
+			r.opt.Logger.Warn("Redis does not answer yet", zap.Strings("addresses", r.opt.Addresses), zap.Duration("asking_for", r.opt.Patience), zap.Error(err))
 		}
 		wait := time.NewTimer(200 * time.Millisecond)
 		select {
