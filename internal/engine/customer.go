@@ -14,7 +14,7 @@ type Customer struct {
 	born bool
 	// at is the moment of the latest decision.
 	at       int64
-	state    *plan.State
+	state    plan.State
 	members  []member // sorted by segment
 	due      []due    // sorted by segment
 	deadline int64
@@ -51,10 +51,17 @@ type Aside struct {
 
 // NewCustomer returns a customer without events.
 func (e *Engine) NewCustomer(id string) *Customer {
-	c := &Customer{id: id, state: e.plan.NewState(), deadline: Never}
+	c := new(Customer)
+	e.Init(c, id)
+	return c
+}
+
+// Init makes c a customer without events: for those who keep customers inside of something larger. It must not be copied then.
+func (e *Engine) Init(c *Customer, id string) {
+	*c = Customer{id: id, deadline: Never}
+	e.plan.Init(&c.state)
 	c.members, c.due = c.firstMembers[:0], c.firstDue[:0]
 	c.room = room(c, 0)
-	return c
 }
 
 // ID returns the customer's id.

@@ -73,7 +73,7 @@ func (e *Engine) encode(c *Customer, dst []byte) []byte {
 			dst = feature.AppendString(dst, string(a.Record))
 		}
 	}
-	return e.plan.Append(dst, c.state, c.at)
+	return e.plan.Append(dst, &c.state, c.at)
 }
 
 // appendMembers writes a record a segment that the customer ever was in or that is due.
@@ -155,7 +155,7 @@ func (e *Engine) Decode(id string, b []byte) (*Customer, error) {
 			c.asides = append(c.asides, Aside{Time: c.at + r.Int(), Source: r.String(), Record: []byte(r.String())})
 		}
 	}
-	c.state, _ = e.plan.Read(r, c.at)
+	e.plan.Read(r, c.at, &c.state)
 	if r.Err() != nil || r.Rest() > 0 {
 		return nil, fmt.Errorf("reading the state of a customer: %w", feature.ErrTruncated)
 	}

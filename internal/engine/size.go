@@ -30,7 +30,7 @@ func (s *stepper) fit(c *Customer) (shed bool) {
 
 // halve takes the older half out of the largest part of c's state; false where there is nothing left to take.
 func (e *Engine) halve(c *Customer) bool {
-	attribute, ok := e.plan.Halve(c.state, c.at)
+	attribute, ok := e.plan.Halve(&c.state, c.at)
 	if attribute {
 		c.shed++
 	}

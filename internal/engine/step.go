@@ -19,7 +19,7 @@ func (e *Engine) stepper(c *Customer, now int64) *stepper {
 	if !ok {
 		s = &stepper{Engine: e, frame: e.plan.NewFrame(), touched: e.plan.NewTouched()}
 	}
-	s.frame.Bind(c.state, c, now)
+	s.frame.Bind(&c.state, c, now)
 	return s
 }
 
@@ -52,7 +52,7 @@ func (e *Engine) Fire(c *Customer, m int64, out []Change) []Change {
 	defer s.done()
 	for c.deadline <= m {
 		now := c.deadline
-		s.frame.Bind(c.state, c, now)
+		s.frame.Bind(&c.state, c, now)
 		s.dueBy(c, now)
 		out = s.decide(c, now, CauseTime, "", out)
 	}

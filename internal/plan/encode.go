@@ -72,9 +72,10 @@ func appendPart(dst []byte, hash uint32, write func([]byte) []byte) []byte {
 	return dst
 }
 
-// Read reads a state. Parts of other definitions are left out; known tells whether there were none of them.
-func (p *Plan) Read(r *feature.Reader, base int64) (st *State, known bool) {
-	st, known = p.NewState(), true
+// Read reads a state into st. Parts of other definitions are left out; known tells whether there were none of them.
+func (p *Plan) Read(r *feature.Reader, base int64, st *State) (known bool) {
+	p.Init(st)
+	known = true
 	part := func(read func(hash uint32, in *feature.Reader) bool) {
 		for n := r.Count(); n > 0 && r.Err() == nil; n-- {
 			hash := r.Uint32()
@@ -107,7 +108,7 @@ func (p *Plan) Read(r *feature.Reader, base int64) (st *State, known bool) {
 		}
 		return ok
 	})
-	return st, known
+	return known
 }
 
 // identify gives every part the hash of its definition: what it holds, and in which columns.

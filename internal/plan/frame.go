@@ -8,11 +8,15 @@ import (
 )
 
 // State is what is kept of one customer's history for the rules of one Plan. Series and Accs stand in the plan's slots; nil
-// where nothing is kept.
+// where nothing is kept. It must not be copied once Init has made it.
 type State struct {
 	Series []*feature.Series
 	Accs   []*feature.Acc
 	Attrs  []Attr
+
+	// Most sets of rules have few slots: they stand beside the rest, for a step pays for each place in memory that it looks at.
+	series [16]*feature.Series
+	accs   [8]*feature.Acc
 }
 
 // Attr is the latest update of one attribute of the profile. The zero value: never set.

@@ -207,32 +207,22 @@ func (p *Plan) require(typ, property string) {
 // Needs returns the properties that the rules read.
 func (p *Plan) Needs() event.Needs { return p.needs }
 
-// NewState returns the state of a customer without events.
-func (p *Plan) NewState() *State {
-	b := &compactState{}
-	b.Series, b.Accs = b.series[:], b.accs[:]
-	if n := len(p.series); n > len(b.series) {
-		b.Series = make([]*feature.Series, n)
+// Init makes st the state of a customer without events.
+func (p *Plan) Init(st *State) {
+	*st = State{}
+	if n := len(p.series); n > len(st.series) {
+		st.Series = make([]*feature.Series, n)
 	} else {
-		b.Series = b.Series[:n:n]
+		st.Series = st.series[:n:n]
 	}
-	if n := len(p.accs); n > len(b.accs) {
-		b.Accs = make([]*feature.Acc, n)
+	if n := len(p.accs); n > len(st.accs) {
+		st.Accs = make([]*feature.Acc, n)
 	} else {
-		b.Accs = b.Accs[:n:n]
+		st.Accs = st.accs[:n:n]
 	}
 	if n := len(p.attrs); n > 0 {
-		b.Attrs = make([]Attr, n)
+		st.Attrs = make([]Attr, n)
 	}
-	return &b.State
-}
-
-// compactState is a State with its slots beside it: most sets of rules have few, and a step pays for each place in memory
-// that it looks at.
-type compactState struct {
-	State
-	series [16]*feature.Series
-	accs   [8]*feature.Acc
 }
 
 // Decide tells whether the customer that f is bound to belongs to a segment, where it did (in) or did not before. An error

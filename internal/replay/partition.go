@@ -21,7 +21,7 @@ type partition struct {
 }
 
 type customer struct {
-	*engine.Customer
+	engine.Customer
 	timer int // its place in the timers, or none
 }
 
@@ -41,10 +41,11 @@ func (p *partition) apply(ev *event.Event) error {
 	c := p.customers[ev.Customer]
 	if c == nil {
 		id := strings.Clone(ev.Customer)
-		c = &customer{Customer: p.engine.NewCustomer(id), timer: none}
+		c = &customer{timer: none}
+		p.engine.Init(&c.Customer, id)
 		p.customers[id] = c
 	}
-	p.changes = p.engine.Apply(c.Customer, ev, p.now, p.changes[:0])
+	p.changes = p.engine.Apply(&c.Customer, ev, p.now, p.changes[:0])
 	p.timers.schedule(c)
 	return p.out.write(p.changes, false)
 }
@@ -61,7 +62,7 @@ func (p *partition) fire(t int64) error {
 				return err
 			}
 		}
-		p.changes = p.engine.Fire(c.Customer, at, p.changes[:0])
+		p.changes = p.engine.Fire(&c.Customer, at, p.changes[:0])
 		p.now = max(p.now, at)
 		if err := p.out.write(p.changes, true); err != nil {
 			return err
