@@ -275,3 +275,22 @@ func TestChangesAreStable(t *testing.T) {
 		t.Errorf("changes: %v", keys)
 	}
 }
+
+// Contract section 2: a customer's newest 4,096 ids are remembered. x is one of them where 4,095 others follow it; one more, and it is
+// forgotten, and counts again.
+func TestNewestIDsAreRemembered(t *testing.T) {
+	const event = `{"id":%q,"type":%q,"customer_id":"c","time":"2026-01-01T10:00:00Z","amount":1}` + "\n"
+	for others, want := range map[int]string{4095: "", 4096: "2026-01-01T10:00:00.000Z c twice join event x\n"} {
+		var events strings.Builder
+		fmt.Fprintf(&events, event, "x", "purchase")
+		for i := range others {
+			fmt.Fprintf(&events, event, fmt.Sprint("v", i), "page_view")
+		}
+		fmt.Fprintf(&events, event, "x", "purchase")
+		files := map[string]string{"segments/a.yaml": "segments:\n  twice: {when: purchase.size() == 2}\n", "e.jsonl": events.String()}
+		code, out, message := ruas(t, files, nil, "replay", "e.jsonl")
+		if got := wellFormed(t, out); code != exitFine || message != "" || got != want {
+			t.Errorf("%d others: exit code %d %s: %s", others, code, message, got)
+		}
+	}
+}
