@@ -289,28 +289,11 @@ func (c *compiler) eventField(typ int, name string, test bool) node {
 	prop := t.Property(name)
 	c.p.require(t.Name, name)
 	i := prop.Index
-	n := node{safe: prop.Required, typ: propType(prop.Kind), eval: func(f *Frame) feature.Val { return propVal(&f.ev.Props[i]) }}
+	n := node{safe: prop.Required, typ: rule.KindType(prop.Kind), eval: func(f *Frame) feature.Val { return propVal(&f.ev.Props[i]) }}
 	if !n.safe {
 		n.missing = name
 	}
 	return n
-}
-
-// propType is the CEL type of a property.
-func propType(k event.Kind) *types.Type {
-	switch k {
-	case event.Int:
-		return types.IntType
-	case event.Double:
-		return types.DoubleType
-	case event.Bool:
-		return types.BoolType
-	case event.Moment:
-		return types.TimestampType
-	case event.Strings:
-		return types.NewListType(types.StringType)
-	}
-	return types.StringType
 }
 
 // propVal is the value of a decoded property.

@@ -65,7 +65,7 @@ func newProvider(base types.Provider, schema *event.Schema) *provider {
 	for _, t := range schema.Types {
 		fields := make(map[string]*types.Type, len(t.Properties)+3)
 		for i := range t.Properties {
-			fields[t.Properties[i].Name] = kindType(t.Properties[i].Kind)
+			fields[t.Properties[i].Name] = KindType(t.Properties[i].Kind)
 		}
 		if t.Name != VarProfile {
 			addEventFields(fields)
@@ -85,7 +85,8 @@ func addEventFields(fields map[string]*types.Type) {
 	fields[FieldID], fields[FieldType], fields[FieldTime] = cel.StringType, cel.StringType, cel.TimestampType
 }
 
-func kindType(k event.Kind) *types.Type {
+// KindType is the CEL type of a property.
+func KindType(k event.Kind) *types.Type {
 	switch k {
 	case event.Int:
 		return cel.IntType
