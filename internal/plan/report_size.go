@@ -9,6 +9,7 @@ import (
 
 	"github.com/ruas/ruas/internal/event"
 	"github.com/ruas/ruas/internal/feature"
+	"github.com/ruas/ruas/internal/rule"
 )
 
 // What sizes assume of a typical customer, and of one who takes the most.
@@ -175,7 +176,7 @@ func (z *sizer) settled(a *acc, groups int, like sample) int {
 // attribute is the size of an attribute.
 func (z *sizer) attribute(p *event.Property) Size {
 	one := func(s sample) int {
-		v := s.value(kindOf(&node{typ: propType(p.Kind)}), s.gap)
+		v := s.value(kindOf(&node{typ: rule.KindType(p.Kind)}), s.gap)
 		if p.Kind == event.Date {
 			v = feature.OfString("2006-01-02")
 		}
