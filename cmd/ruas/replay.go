@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -90,6 +91,10 @@ func runReplay(cmd *cobra.Command, s streams, flags *replayFlags, args []string)
 		}
 		defer func() { err = errors.Join(err, file.Close()) }()
 		opt.Rejects = replay.NewDeadLetters(file)
+	}
+	if os.Getenv("GOGC") == "" {
+		// Nearly all that a replay allocates it keeps: looking for garbage less often makes it a tenth faster.
+		debug.SetGCPercent(300)
 	}
 	result, err := replay.Run(cmd.Context(), opt)
 	if err != nil {

@@ -67,6 +67,9 @@ func (s *Series) After(t int64) int {
 		return 0
 	}
 	lo, hi := s.head, len(s.times)
+	if lo == hi || s.times[lo] > t {
+		return 0
+	}
 	// Most questions are about the newest entries, most series are short.
 	for n := 0; n < 4 && lo < hi; n++ {
 		if s.times[hi-1] <= t {
@@ -227,7 +230,7 @@ func (s *Series) keepFrom(now int64, need Need) int {
 	if need.Hi != Forever {
 		from = s.After(now - need.Hi)
 	}
-	if need.N != All {
+	if need.N < s.Len()-from {
 		from = max(from, s.After(now-need.Lo)-need.N)
 	}
 	return from
