@@ -75,6 +75,7 @@ func (e *Engine) Redecide(c *Customer, clock int64, cause Cause, out []Change) [
 func (e *Engine) Backfill(c *Customer, clock int64, out []Change) []Change {
 	s := e.stepper(c, clock)
 	defer s.done()
+	first := len(out)
 	members := c.members[:0]
 	for _, m := range c.members {
 		if m.seq%2 == 0 {
@@ -82,11 +83,10 @@ func (e *Engine) Backfill(c *Customer, clock int64, out []Change) []Change {
 		}
 		m.seq, m.since = 1, clock
 		members = append(members, m)
-		out = append(out, Change{
-			Customer: c.id, Segment: m.segment, Join: true, Time: clock, Cause: CauseBackfill, Seq: 1, Features: s.features(m.segment),
-		})
+		out = append(out, Change{Customer: c.id, Segment: m.segment, Join: true, Time: clock, Cause: CauseBackfill, Seq: 1})
 	}
 	c.members, c.at = members, max(c.at, clock)
+	s.include(out[first:])
 	return out
 }
 
@@ -128,9 +128,13 @@ func (s *stepper) decide(c *Customer, now int64, cause Cause, eventID string, ou
 	}
 	touched.Reset()
 	c.updateDeadline()
-	for i := first; i < len(out); i++ {
-		// Features are read when all segments are decided.
-		out[i].Features = s.features(out[i].Segment)
-	}
+	s.include(out[first:])
 	return out
+}
+
+// include adds the features that are sent along, once all segments of a step are decided.
+func (s *stepper) include(changes []Change) {
+	for i := range changes {
+		changes[i].Features = s.features(changes[i].Segment)
+	}
 }

@@ -51,12 +51,13 @@ func (r *reducer) run(f *Frame) (*feature.Acc, bool) {
 	}
 	waiting, ok := r.list.collect(f, f.buffer())
 	switch {
-	case total != nil:
-		until, total = total.Until, total.Clone()
-	case len(waiting) > 0:
+	case len(waiting) == 0 && total == nil:
+		total = &noEvents
+	case len(waiting) == 0: // what is settled is all there is, and is not added to
+	case total == nil:
 		total = &feature.Acc{}
 	default:
-		total = &noEvents
+		until, total = total.Until, total.Clone()
 	}
 	for _, w := range waiting {
 		t := f.time(w)
