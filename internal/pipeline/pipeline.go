@@ -137,15 +137,6 @@ func New(opt Options) (*Pipeline, error) {
 	return &Pipeline{opt: opt, status: newStatus()}, nil
 }
 
-// Run makes a pipeline and runs it.
-func Run(ctx context.Context, opt Options) error {
-	p, err := New(opt)
-	if err != nil {
-		return err
-	}
-	return p.Run(ctx)
-}
-
 // Run works until ctx is done: then the batches in hand are finished, the group is left, and the error is nil. Other errors: a *Refusal
 // says what is wrong with the set-up, or what could not be reached.
 func (p *Pipeline) Run(ctx context.Context) error {
