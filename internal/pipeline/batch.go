@@ -23,6 +23,7 @@ type batch struct {
 	// until ends the batch: every deadline before it fires. bound is where the clock then goes.
 	until moment
 	bound int64
+	began int64 // where the clock stood before
 	// idle says that there was no more to take.
 	idle bool
 	// extend says that the deadlines in memory do not reach further.
@@ -58,10 +59,17 @@ const aheadMost = int64(5 * time.Minute / time.Millisecond)
 // plan chooses, in the order of contract section 4, what the next batch takes.
 func (s *session) plan(present int64, now time.Time) *batch {
 	s.batches++
-	b := &batch{number: s.batches, bound: s.clock, until: moment{at: math.MinInt64}, taken: make([]int, len(s.merge.lanes))}
+	// Another worker's clock may have been ahead of this one's: what its clock has passed is not ahead of the present.
+	present = max(present, s.clock)
+	b := &batch{number: s.batches, began: s.clock, bound: s.clock, until: moment{at: math.MinInt64}, taken: make([]int, len(s.merge.lanes))}
+	// What did not fit was put in order by what was known then. It makes a batch of its own: each batch is in the order of one merge.
+	carried := len(s.carry) > 0
 	for len(b.inputs)+len(b.due) < s.opt.BatchRecords {
 		var next planned
-		if len(s.carry) > 0 {
+		if carried {
+			if len(s.carry) == 0 {
+				return s.planned(b)
+			}
 			next, s.carry = s.carry[0], s.carry[1:]
 		} else {
 			v := s.merge.decide(present, now)

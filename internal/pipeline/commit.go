@@ -13,6 +13,7 @@ const recordMost = 900_000
 // commit is of use.
 func (s *session) commit(ctx context.Context, b *batch) error {
 	record := s.progress()
+	record.Began = b.began
 	tx := &Transaction{Offsets: make([]int64, len(s.merge.lanes))}
 	for i := range tx.Offsets {
 		tx.Offsets[i] = s.offset(i)
@@ -55,7 +56,7 @@ func (s *session) commit(ctx context.Context, b *batch) error {
 // progress is the task's record as the batch leaves it.
 func (s *session) progress() TaskRecord {
 	r := s.record
-	r.Clock = s.clock
+	r.Clock, r.Began = s.clock, s.clock
 	r.Sources = make([]SourceProgress, 0, len(s.merge.lanes))
 	for i := range s.merge.lanes {
 		if l := &s.merge.lanes[i]; !l.absent {

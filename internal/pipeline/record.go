@@ -23,7 +23,11 @@ type TaskRecord struct {
 	// Epoch is one more with each session on the partition number.
 	Epoch int64 `json:"epoch"`
 	// Clock is in milliseconds since the epoch; math.MinInt64: nothing moved it yet.
-	Clock   int64            `json:"clock"`
+	Clock int64 `json:"clock"`
+	// Began is where the clock stood when the transaction's first event was taken: with it the record says all that decided the
+	// transaction's changes. Events are applied in the order of the merge, each behind the deadlines before it; then the clock goes on
+	// to Clock.
+	Began   int64            `json:"began"`
 	Sources []SourceProgress `json:"sources"`
 	// Rules is the hash of the rules by which customers are decided.
 	Rules        string `json:"rules"`
@@ -85,7 +89,9 @@ func (r *TaskRecord) progress(topic string) *SourceProgress {
 }
 
 // firstRecord is that of a task that has no state.
-func firstRecord() TaskRecord { return TaskRecord{Version: recordVersion, Clock: math.MinInt64} }
+func firstRecord() TaskRecord {
+	return TaskRecord{Version: recordVersion, Clock: math.MinInt64, Began: math.MinInt64}
+}
 
 // joinState puts the generation before a customer's state, as both the state topic and the view hold it.
 func joinState(generation uint64, dst []byte) []byte { return binary.AppendUvarint(dst, generation) }

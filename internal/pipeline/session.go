@@ -269,7 +269,7 @@ func (s *session) compareClocks() error {
 // nothing is a batch without inputs.
 func (s *session) nothing() *batch {
 	s.batches++
-	return &batch{number: s.batches, bound: s.clock, taken: make([]int, len(s.merge.lanes))}
+	return &batch{number: s.batches, began: s.clock, bound: s.clock, taken: make([]int, len(s.merge.lanes))}
 }
 
 // flush lets the view catch up before the partition is given up: the next owner has less to replay.

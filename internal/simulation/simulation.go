@@ -1,0 +1,162 @@
+// Package simulation runs the whole pipeline, unchanged, on an embedded Kafka and Redis in virtual time, while a schedule of faults that
+// one seed decides crashes workers between any two requests, wakes them up as zombies, loses answers, rolls Redis back. Afterwards what a
+// read_committed reader sees must be the engine's answer to the inputs as committed, and Redis must be what the state topic says.
+//
+// It is for tests alone. It owns the network between workers and servers, the schedule, the load and the checks; it must not know how the
+// pipeline keeps its promises: it looks at records and keys, as a reader does.
+//
+// The idea is FoundationDB's (Zhou et al., FoundationDB: A Distributed Unbundled Transactional Key Value Store, SIGMOD 2021, section 4):
+// everything outside of the program is simulated, and a seed that fails once fails again. Go's scheduler is not simulated: what two
+// goroutines do at the same virtual nanosecond may change places between runs. Requests take virtual times of their own, so that this
+// is rare; Shrink runs every candidate several times.
+package simulation
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// Scenario is a run: everything that a seed decides.
+type Scenario struct {
+	Seed       uint64
+	Partitions int32
+	// Workers at the start; a schedule may add more.
+	Workers int
+	// Records: time moves by records alone, and everything is produced before the first worker starts.
+	Records bool
+	// Skew is by how much each worker's clock is ahead of the virtual time.
+	Skew [slots]time.Duration
+	// Small batches, caches and windows of deadlines.
+	Small  bool
+	Load   Load
+	Faults []Fault
+}
+
+// slots is the greatest number of workers at one time.
+const slots = 4
+
+// New makes the scenario of a seed.
+func New(seed uint64) *Scenario {
+	rnd := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a seed is to be repeated
+	s := &Scenario{
+		Seed:       seed,
+		Partitions: 1 + rnd.Int32N(4),
+		Workers:    1 + rnd.IntN(3),
+		Records:    rnd.IntN(4) == 0,
+		Small:      rnd.IntN(2) == 0,
+	}
+	for i := range s.Skew {
+		if rnd.IntN(3) == 0 {
+			s.Skew[i] = time.Duration(rnd.IntN(4001)-2000) * time.Millisecond
+		}
+	}
+	s.Load = newLoad(rnd, s.Records)
+	s.Faults = newFaults(rnd, s.Load.Lasts)
+	return s
+}
+
+// String shows the scenario, a fault a line, each with the number by which Keep knows it.
+func (s *Scenario) String() string {
+	var b strings.Builder
+	clock := "present"
+	if s.Records {
+		clock = "records"
+	}
+	fmt.Fprintf(&b, "seed %d: %d partitions, %d workers, clock: %s, small: %v, skew %v\n%v\n", s.Seed, s.Partitions, s.Workers, clock, s.Small, s.Skew, s.Load)
+	for i, f := range s.Faults {
+		if f.Kind != None {
+			fmt.Fprintf(&b, "  %2d  %v\n", i, f)
+		}
+	}
+	return b.String()
+}
+
+// Keep leaves only the faults with these numbers.
+func (s *Scenario) Keep(numbers []int) {
+	keep := make(map[int]bool)
+	for _, n := range numbers {
+		keep[n] = true
+	}
+	for i := range s.Faults {
+		if !keep[i] {
+			s.Faults[i].Kind = None
+		}
+	}
+}
+
+// Result is what came of a run.
+type Result struct {
+	// Wrong says what differs, or what did not come to an end; empty: nothing.
+	Wrong []string
+	// Log holds the faults as they happened and the workers' logs, in virtual time.
+	Log string
+	// Changes that were published, Injected faults that took place, Lasted in virtual time.
+	Changes, Injected int
+	Lasted            time.Duration
+}
+
+// Run runs a scenario in a bubble of its own. It fails t only where the simulation itself cannot go on.
+func Run(t *testing.T, s *Scenario) *Result {
+	t.Helper()
+	result := &Result{}
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, s)
+		defer w.close()
+		w.run()
+		result.Wrong, result.Log = w.wrong, w.log.String()
+		result.Changes, result.Injected, result.Lasted = w.changes, w.injected, time.Since(w.began)
+	})
+	return result
+}
+
+// Shrink leaves out faults as long as the run still fails in one of tries.
+func Shrink(t *testing.T, s *Scenario, tries int) (*Scenario, *Result) {
+	t.Helper()
+	fails := func(c *Scenario) *Result {
+		for range tries {
+			if r := Run(t, c); len(r.Wrong) > 0 {
+				return r
+			}
+		}
+		return nil
+	}
+	least, result := s, fails(s)
+	if result == nil {
+		return s, nil
+	}
+	// Halves first, then single faults: Zeller and Hildebrandt, Simplifying and Isolating Failure-Inducing Input (TSE 2002), without the
+	// complements, which single faults make up for.
+	for size := len(s.Faults) / 2; size >= 1; size /= 2 {
+		for from := 0; from < len(s.Faults); from += size {
+			c := *least
+			c.Faults = append([]Fault(nil), least.Faults...)
+			some := false
+			for i := from; i < min(from+size, len(c.Faults)); i++ {
+				some = some || c.Faults[i].Kind != None
+				c.Faults[i].Kind = None
+			}
+			if !some {
+				continue
+			}
+			if r := fails(&c); r != nil {
+				least, result = &c, r
+			}
+		}
+	}
+	return least, result
+}
+
+// Kept gives the numbers of the faults that are left.
+func (s *Scenario) Kept() string {
+	var kept []string
+	for i, f := range s.Faults {
+		if f.Kind != None {
+			kept = append(kept, fmt.Sprint(i))
+		}
+	}
+	return strings.Join(kept, ",")
+}
