@@ -7,10 +7,16 @@ import (
 	"strings"
 
 	"github.com/ruas/ruas/internal/feature"
+	"github.com/ruas/ruas/internal/plan"
 )
 
-// version is the first byte of an encoded customer.
-const version = 1
+// The first byte of an encoded customer is the version of the encoding. Version 2 is that of customers of whom something is unknown,
+// because rules changed; all others are written as before.
+const (
+	version        = 1
+	versionUnknown = 2
+	newestVersion  = 2
+)
 
 // ErrVersion is returned for a state that a newer release wrote.
 var ErrVersion = errors.New("the state was written by a newer release of ruas: run that release, or a newer one")
@@ -21,6 +27,7 @@ const (
 	hasSeen
 	hasAsides
 	hasShed
+	hasUnknown // only in version 2
 )
 
 // Encode appends a customer's state to dst: compact, and the same bytes for the same state, which with the customer's id takes at
@@ -52,7 +59,12 @@ func (e *Engine) encode(c *Customer, dst []byte) []byte {
 	if c.shed > 0 {
 		flags |= hasShed
 	}
-	dst = append(dst, version, flags)
+	v := byte(version)
+	if c.state.Unknown() {
+		v = versionUnknown
+		flags |= hasUnknown
+	}
+	dst = append(dst, v, flags)
 	dst = binary.AppendVarint(dst, c.at)
 	if flags&hasShed != 0 {
 		dst = binary.AppendUvarint(dst, uint64(c.shed))
@@ -72,6 +84,9 @@ func (e *Engine) encode(c *Customer, dst []byte) []byte {
 			dst = feature.AppendString(dst, a.Source)
 			dst = feature.AppendString(dst, string(a.Record))
 		}
+	}
+	if flags&hasUnknown != 0 {
+		dst = e.plan.AppendSince(dst, &c.state, c.at)
 	}
 	return e.plan.Append(dst, &c.state, c.at)
 }
@@ -131,11 +146,20 @@ func (c *Customer) hasMember(segment int) bool {
 // Decode reads what Encode wrote. ErrVersion: a newer release wrote it. Parts that the rules in force do not know are left
 // out.
 func (e *Engine) Decode(id string, b []byte) (*Customer, error) {
+	return e.decode(id, b, func(c *Customer, r *feature.Reader, unknown plan.Since) {
+		e.plan.Read(r, c.at, &c.state)
+		e.plan.Remember(&c.state, unknown)
+	})
+}
+
+// decode reads what Encode wrote; read takes what the plan keeps.
+func (e *Engine) decode(id string, b []byte, read func(c *Customer, r *feature.Reader, unknown plan.Since)) (*Customer, error) {
 	r := feature.NewReader(b)
-	switch v := r.Byte(); {
+	v := r.Byte()
+	switch {
 	case r.Err() != nil || v == 0:
 		return nil, fmt.Errorf("reading the state of a customer: %w", feature.ErrTruncated)
-	case v > version:
+	case v > newestVersion:
 		return nil, ErrVersion
 	}
 	flags := r.Byte()
@@ -155,7 +179,11 @@ func (e *Engine) Decode(id string, b []byte) (*Customer, error) {
 			c.asides = append(c.asides, Aside{Time: c.at + r.Int(), Source: r.String(), Record: []byte(r.String())})
 		}
 	}
-	e.plan.Read(r, c.at, &c.state)
+	var unknown plan.Since
+	if v >= versionUnknown && flags&hasUnknown != 0 {
+		unknown = plan.ReadSince(r, c.at)
+	}
+	read(c, r, unknown)
 	if r.Err() != nil || r.Rest() > 0 {
 		return nil, fmt.Errorf("reading the state of a customer: %w", feature.ErrTruncated)
 	}

@@ -286,9 +286,9 @@ func TestVersions(t *testing.T) {
 	b := stateBench(t)
 	c, _, _ := goldenCustomer(t, b)
 	good := b.eng.Encode(c, nil)
-	newer := append([]byte{2}, good[1:]...)
+	newer := append([]byte{newestVersion + 1}, good[1:]...)
 	if _, err := b.eng.Decode("c1", newer); !errors.Is(err, ErrVersion) {
-		t.Errorf("a state of version 2 gives %v", err)
+		t.Errorf("a state of a newer version gives %v", err)
 	}
 	for name, bad := range map[string][]byte{"nothing": nil, "version 0": append([]byte{0}, good[1:]...), "one byte": {1}} {
 		if _, err := b.eng.Decode("c1", bad); !errors.Is(err, feature.ErrTruncated) {

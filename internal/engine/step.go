@@ -113,6 +113,7 @@ func (s *stepper) decide(c *Customer, now int64, cause Cause, eventID string, ou
 	f, touched := s.frame, s.touched
 	first := len(out)
 	c.at = now
+	unknown := c.state.Unknown()
 	for i := 0; i < touched.Len(); i++ {
 		segment := touched.At(i)
 		in := c.In(segment)
@@ -123,10 +124,15 @@ func (s *stepper) decide(c *Customer, now int64, cause Cause, eventID string, ou
 				Customer: c.id, Segment: segment, Join: in, Time: now, Cause: cause, EventID: eventID, Seq: seq,
 			})
 			touched.Add(s.plan.Segments[segment].Asked...)
+		} else if unknown {
+			touched.Add(s.plan.Segments[segment].Asked...) // what was unknown may be known, without a flip
 		}
 		c.setDue(segment, s.plan.Next(f, segment, in))
 	}
 	touched.Reset()
+	if unknown {
+		s.plan.Learn(f)
+	}
 	c.updateDeadline()
 	s.include(out[first:])
 	return out

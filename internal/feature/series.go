@@ -224,6 +224,38 @@ func (s *Series) ShedOldest(n int) {
 	}
 }
 
+// From returns the index of the oldest entry that need asks for at now.
+func (s *Series) From(now int64, need Need) int {
+	if s.Len() == 0 {
+		return 0
+	}
+	return s.keepFrom(now, need)
+}
+
+// WithColumns returns the series with other columns, of these kinds: each is one of the columns that it has, or (-1) has no values.
+func (s *Series) WithColumns(kinds []Kind, from []int) *Series {
+	same := len(from) == len(s.cols)
+	for i := range from {
+		same = same && from[i] == i
+	}
+	if same {
+		return s
+	}
+	out := NewSeries(kinds)
+	out.Shed, out.ShedUntil = s.Shed, s.ShedUntil
+	row := make([]Val, len(from))
+	for i := range s.Len() {
+		for c := range row {
+			row[c] = Val{}
+			if from[c] >= 0 {
+				row[c] = s.Value(i, from[c])
+			}
+		}
+		out.Insert(s.Time(i), row)
+	}
+	return out
+}
+
 // keepFrom returns the index of the oldest entry that need asks for at now.
 func (s *Series) keepFrom(now int64, need Need) int {
 	from := 0

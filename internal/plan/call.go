@@ -16,13 +16,13 @@ func (c *compiler) call(e ast.Expr, sc *scope) node {
 	args := call.Args()
 	switch name := call.FunctionName(); name {
 	case operators.LogicalAnd:
-		return c.and(c.try(args[0], sc), c.try(args[1], sc))
+		return c.and(c.operand(args[0], sc, c.try), c.operand(args[1], sc, c.try))
 	case operators.LogicalOr:
-		return c.or(c.try(args[0], sc), c.try(args[1], sc))
+		return c.or(c.operand(args[0], sc, c.try), c.operand(args[1], sc, c.try))
 	case operators.LogicalNot:
 		n := c.expr(args[0], sc)
 		return node{
-			typ: types.BoolType, safe: n.safe, next: n.next, missing: n.missing,
+			typ: types.BoolType, safe: n.safe, next: n.next, missing: n.missing, judged: judgeNot(&n),
 			eval: func(f *Frame) feature.Val { return not(n.eval(f)) },
 		}
 	case operators.NotStrictlyFalse:
@@ -88,7 +88,7 @@ func not(v feature.Val) feature.Val {
 
 // and is CEL's &&: false absorbs an error. Where one side is false, only its own change can change the whole.
 func (c *compiler) and(a, b node) node {
-	n := node{typ: types.BoolType, safe: a.safe && b.safe, eval: func(f *Frame) feature.Val {
+	n := node{typ: types.BoolType, safe: a.safe && b.safe, judged: judgeBoth(&a, &b, feature.Val.False), eval: func(f *Frame) feature.Val {
 		x := a.eval(f)
 		if x.False() {
 			return x
@@ -107,7 +107,7 @@ func (c *compiler) and(a, b node) node {
 
 // or is CEL's ||: true absorbs an error.
 func (c *compiler) or(a, b node) node {
-	n := node{typ: types.BoolType, safe: a.safe && b.safe, eval: func(f *Frame) feature.Val {
+	n := node{typ: types.BoolType, safe: a.safe && b.safe, judged: judgeBoth(&a, &b, feature.Val.True), eval: func(f *Frame) feature.Val {
 		x := a.eval(f)
 		if x.True() {
 			return x
@@ -140,11 +140,12 @@ func soonest(f *Frame, a, b *node, decides func(feature.Val) bool) int64 {
 
 func (c *compiler) conditional(e ast.Expr, sc *scope) node {
 	args := e.AsCall().Args()
-	cond, a, b := c.expr(args[0], sc), c.expr(args[1], sc), c.expr(args[2], sc)
+	cond, a, b := c.operand(args[0], sc, c.expr), c.operand(args[1], sc, c.expr), c.operand(args[2], sc, c.expr)
 	return node{
-		safe: cond.safe && a.safe && b.safe,
-		next: earliest(&cond, &a, &b),
-		rows: append(append([]*series(nil), a.rows...), b.rows...),
+		judged: judgeConditional(&cond, &a, &b),
+		safe:   cond.safe && a.safe && b.safe,
+		next:   earliest(&cond, &a, &b),
+		rows:   append(append([]*series(nil), a.rows...), b.rows...),
 		eval: func(f *Frame) feature.Val {
 			switch v := cond.eval(f); {
 			case v.True():

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"maps"
+
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
@@ -28,7 +30,8 @@ type compiler struct {
 	uses     *uses
 	warnings rule.Errors
 
-	errs rule.Errors // what was refused so far
+	reads []*reads    // of all operands, to be resolved when everything has its place
+	errs  rule.Errors // what was refused so far
 }
 
 // uses is what an expression reads, beside the moment.
@@ -47,6 +50,13 @@ func newUses() *uses {
 		series: map[int]bool{}, attrs: map[int]bool{}, segments: map[int]bool{}, accs: map[int]bool{}, features: map[string]bool{},
 		needs: map[int][]need{}, columns: map[int]map[int]bool{},
 	}
+}
+
+// merge adds all that another expression reads.
+func (u *uses) merge(o *uses) {
+	u.add(o)
+	maps.Copy(u.series, o.series)
+	maps.Copy(u.features, o.features)
 }
 
 func (u *uses) column(slot, i int) {

@@ -76,17 +76,7 @@ func appendPart(dst []byte, hash uint32, write func([]byte) []byte) []byte {
 func (p *Plan) Read(r *feature.Reader, base int64, st *State) (known bool) {
 	p.Init(st)
 	known = true
-	part := func(read func(hash uint32, in *feature.Reader) bool) {
-		for n := r.Count(); n > 0 && r.Err() == nil; n-- {
-			hash := r.Uint32()
-			in := feature.NewReader(r.Bytes(r.Count()))
-			if !read(hash, in) {
-				known = false
-			} else if in.Err() != nil || in.Rest() > 0 {
-				r.Fail()
-			}
-		}
-	}
+	part := func(read func(hash uint32, in *feature.Reader) bool) { known = readParts(r, read) && known }
 	part(func(hash uint32, in *feature.Reader) bool {
 		i, ok := p.bySeries[hash]
 		if ok {
@@ -101,13 +91,31 @@ func (p *Plan) Read(r *feature.Reader, base int64, st *State) (known bool) {
 		}
 		return ok
 	})
-	part(func(hash uint32, in *feature.Reader) bool {
+	return p.readAttrs(r, base, st) && known
+}
+
+func (p *Plan) readAttrs(r *feature.Reader, base int64, st *State) (known bool) {
+	return readParts(r, func(hash uint32, in *feature.Reader) bool {
 		i, ok := p.byAttr[hash]
 		if ok {
 			st.Attrs[i] = Attr{Set: true, Time: base - in.Int(), Value: in.Val()}
 		}
 		return ok
 	})
+}
+
+// readParts hands each part to read, which tells whether it knows its hash.
+func readParts(r *feature.Reader, read func(hash uint32, in *feature.Reader) bool) (known bool) {
+	known = true
+	for n := r.Count(); n > 0 && r.Err() == nil; n-- {
+		hash := r.Uint32()
+		in := feature.NewReader(r.Bytes(r.Count()))
+		if !read(hash, in) {
+			known = false
+		} else if in.Err() != nil || in.Rest() > 0 {
+			r.Fail()
+		}
+	}
 	return known
 }
 
@@ -125,30 +133,34 @@ func (c *compiler) identify() {
 			}
 		}
 	}
+	p.seriesMeaning, p.accMeaning = map[uint64]int{}, map[uint64]int{}
 	for i, s := range p.series {
 		s.hash = unique(p.bySeries, s.key+s.columns(), i)
+		p.seriesMeaning[meaning(s.key)] = i
 	}
 	for i, a := range p.accs {
 		text := a.key
 		if a.fold.Oldest+a.fold.Newest > 0 {
 			text += a.base.columns()
 		}
-		for _, col := range []int{a.xCol, a.kCol} {
-			if col >= 0 {
-				text += kindText(a.base.kinds[col])
-			}
-		}
+		text += a.valueKinds()
 		a.hash = unique(p.byAcc, text, i)
+		p.accMeaning[meaning(a.meaning())] = i
 	}
 	for i := range p.attrs {
 		kind := c.schema.Profile().Properties[p.attrs[i].prop].Kind
-		p.attrs[i].hash = unique(p.byAttr, fmt.Sprint(p.attrs[i].name, ":", uint8(kind)), i)
+		p.attrs[i].text = fmt.Sprint(p.attrs[i].name, ":", uint8(kind))
+		p.attrs[i].hash = unique(p.byAttr, p.attrs[i].text, i)
 	}
 	segments := map[uint32]int{}
 	for i := range p.Segments {
 		p.Segments[i].Hash = unique(segments, p.Segments[i].Name, i)
 	}
 	p.bySegment = segments
+	p.identifyPieces(unique)
+	for _, r := range c.reads {
+		r.resolve(p)
+	}
 }
 
 // SegmentOf returns the segment of a hash.
@@ -161,7 +173,7 @@ func (p *Plan) SegmentOf(hash uint32) (i int, ok bool) {
 func (s *series) columns() string {
 	text := ""
 	for i := range s.cols {
-		text += " ; " + s.cols[i].key + kindText(s.kinds[i])
+		text += " ; " + s.columnText(i)
 	}
 	return text
 }

@@ -14,6 +14,9 @@ type State struct {
 	Accs   []*feature.Acc
 	Attrs  []Attr
 
+	// since says of each of the plan's pieces after which time it is complete. nil, as of nearly all customers: everything is known.
+	since []int64
+
 	// Most sets of rules have few slots: they stand beside the rest, for a step pays for each place in memory that it looks at.
 	series [16]*feature.Series
 	accs   [8]*feature.Acc

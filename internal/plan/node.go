@@ -30,6 +30,10 @@ type node struct {
 	// flip is set where the value is a number of days: a moment after f.now, not later than the next at which the value's
 	// relation to k changes by time alone.
 	flip func(f *Frame, k int64) int64
+
+	// Of operands, for customers of whom something is unknown: how to judge them, or else all that they look at.
+	judged *judged
+	reads  *reads
 }
 
 func (n *node) nextChange(f *Frame) int64 {

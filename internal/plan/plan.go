@@ -50,11 +50,17 @@ type Plan struct {
 	profile  int      // index of the type profile
 
 	bySeries, byAcc, byAttr, bySegment map[uint32]int // slots by the hashes of their definitions
+
+	pieces                    []piece
+	byPiece                   map[uint32]int
+	places                    map[place]int
+	seriesMeaning, accMeaning map[uint64]int // slots by what they hold, whatever the columns
 }
 
 // attrPlan is one attribute that rules look at.
 type attrPlan struct {
 	name     string
+	text     string // with the kind
 	prop     int
 	hash     uint32
 	segments []int
@@ -73,6 +79,7 @@ type Segment struct {
 	when, until node
 	hasUntil    bool
 	uses        *uses
+	reads       *reads // all that when and until look at
 }
 
 // Feature is a compiled feature. One that is a list of events has no value of its own.
@@ -123,7 +130,7 @@ func New(set *rule.Set, opt Options) (p *Plan, err error) {
 // root compiles an expression of its own.
 func (c *compiler) root(x *rule.Expr) node {
 	c.source = x
-	return c.try(x.AST.Expr(), nil)
+	return c.operand(x.AST.Expr(), nil, c.try)
 }
 
 func (c *compiler) segment(s *rule.Segment) {
@@ -133,7 +140,8 @@ func (c *compiler) segment(s *rule.Segment) {
 		out.hasUntil = true
 		out.until = c.root(s.Until)
 	}
-	out.Warnings = c.warnings
+	out.Warnings, out.reads = c.warnings, &reads{uses: c.uses}
+	c.reads = append(c.reads, out.reads)
 	c.p.Segments = append(c.p.Segments, out)
 }
 
@@ -227,7 +235,13 @@ func (p *Plan) Init(st *State) {
 
 // Decide tells whether the customer that f is bound to belongs to a segment, where it did (in) or did not before. An error
 // counts as false.
+//
+// Where it is unknown, the membership stands.
 func (p *Plan) Decide(f *Frame, segment int, in bool) bool {
+	if f.state.since != nil {
+		is, _ := p.judge(f, segment, in)
+		return is
+	}
 	s := &p.Segments[segment]
 	switch {
 	case !s.hasUntil:
@@ -241,6 +255,9 @@ func (p *Plan) Decide(f *Frame, segment int, in bool) bool {
 // Next returns a moment after now at which Decide may give another answer than in, which it gives now, by time alone: nothing
 // changes before it. feature.Forever: it never does.
 func (p *Plan) Next(f *Frame, segment int, in bool) int64 {
+	if f.state.since != nil {
+		return p.nextJudged(f, segment, in)
+	}
 	s := &p.Segments[segment]
 	if s.when.next == nil && (!s.hasUntil || s.until.next == nil) {
 		return feature.Forever
@@ -268,10 +285,14 @@ func (p *Plan) Next(f *Frame, segment int, in bool) int64 {
 	return f.now
 }
 
-// Value returns a feature's value; None where it has none.
+// Value returns a feature's value; None where it has none, or it is unknown.
 func (p *Plan) Value(f *Frame, i int) feature.Val {
 	if p.Features[i].list {
 		return feature.Val{}
+	}
+	if f.state.since != nil {
+		v, _ := p.Features[i].node.judge(f)
+		return v
 	}
 	return p.Features[i].node.eval(f)
 }

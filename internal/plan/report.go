@@ -294,10 +294,12 @@ func (r *reporter) seriesPart(s *series, needs []need, columns map[int]bool, sha
 
 // coveredBy tells whether what o asks for holds all that n asks for.
 func (n need) coveredBy(o need) bool {
-	if o.after != nil && o.after != n.after || o.Hi < n.Hi {
-		return false
-	}
-	return o.N == feature.All || n.N != feature.All && o.N >= n.N && o.Lo >= n.Lo
+	return (o.after == nil || o.after == n.after) && n.within(o.Need)
+}
+
+// within is coveredBy without regard to other series.
+func (n need) within(o feature.Need) bool {
+	return o.Hi >= n.Hi && (o.N == feature.All || n.N != feature.All && o.N >= n.N && o.Lo >= n.Lo)
 }
 
 // words says what a need keeps.
