@@ -147,10 +147,17 @@ func (c *Customer) SetAside(a Aside) {
 	c.asides = slices.Insert(c.asides, i, a)
 }
 
-// TakeAside removes and returns the earliest event that was set aside. There must be one.
-func (c *Customer) TakeAside() Aside {
-	a := c.asides[0]
-	c.asides = slices.Delete(c.asides, 0, 1)
+// TakeAside removes and returns the earliest event that was set aside, of those of one time that of the source with the least rank, then
+// the one that came first. There must be one.
+func (c *Customer) TakeAside(rank func(source string) int) Aside {
+	first := 0
+	for i := 1; i < len(c.asides) && c.asides[i].Time == c.asides[0].Time; i++ {
+		if rank(c.asides[i].Source) < rank(c.asides[first].Source) {
+			first = i
+		}
+	}
+	a := c.asides[first]
+	c.asides = slices.Delete(c.asides, first, first+1)
 	return a
 }
 

@@ -143,7 +143,7 @@ segments:
 	if c.Deadline() != Never {
 		t.Errorf("due at %d", c.Deadline())
 	}
-	c.TakeAside()
+	c.TakeAside(func(string) int { return 0 })
 	login := `{"id":"l","type":"login","customer_id":"c1","time":"1970-01-01T00:00:01Z"}`
 	expect(t, told(b, c, &clock, login), "1000 absent join 1 event l")
 	expect(t, short(b, b.eng.Fire(c, 100_000, nil)), "20001 later join 1 time")

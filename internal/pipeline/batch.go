@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/ruas/ruas/internal/engine"
@@ -259,23 +260,22 @@ func (s *session) fire(b *batch, until moment) (bool, error) {
 // takeAside applies the events of a customer whose time has come.
 func (s *session) takeAside(b *batch, c *customer, at int64) {
 	for {
-		aside, ok := c.state.Aside()
-		if !ok || aside.Time > at {
+		if first, ok := c.state.Aside(); !ok || first.Time > at {
 			return
 		}
-		c.state.TakeAside()
-		in := &input{record: Record{Key: []byte(c.id), Value: aside.Record, Offset: -1}}
-		for i := range s.opt.Sources {
-			if s.opt.Sources[i].Name == aside.Source {
-				in.source = i
-			}
-		}
+		aside := c.state.TakeAside(s.sourceNamed)
+		in := &input{source: s.sourceNamed(aside.Source), record: Record{Key: []byte(c.id), Value: aside.Record, Offset: -1}}
 		if in.reject = s.judgeAside(in); in.reject != nil {
 			b.rejects = append(b.rejects, rejected{in, in.reject})
 			continue
 		}
 		s.apply(b, c, &in.event)
 	}
+}
+
+// sourceNamed gives the place of a source, by which events of one time are ordered. One that is no longer configured has the first's.
+func (s *session) sourceNamed(name string) int {
+	return max(0, slices.IndexFunc(s.opt.Sources, func(o Source) bool { return o.Name == name }))
 }
 
 // effects tells whether there is anything to commit.

@@ -20,7 +20,6 @@ type reference struct {
 	decoders  []*event.Decoder
 	customers map[string]*known
 	clock     int64
-	arrived   int // events ahead of the present
 	out       []engine.Change
 	// rejected are the places of records that are no good, ahead of those beyond reach.
 	rejected []place
@@ -33,9 +32,9 @@ type known struct {
 }
 
 type aside struct {
-	time  int64
-	order int
-	event event.Event
+	time   int64
+	source int
+	event  event.Event
 }
 
 // place is where a record was read.
@@ -97,8 +96,7 @@ func (r *reference) step(records [][]*kgo.Record, began, clock int64) {
 					continue
 				}
 				k := r.customer(ev.Customer)
-				k.asides = append(k.asides, aside{ev.Time, r.arrived, ev})
-				r.arrived++
+				k.asides = append(k.asides, aside{ev.Time, i, ev})
 				continue
 			}
 			lanes[i] = append(lanes[i], ev)
@@ -146,7 +144,7 @@ func (r *reference) fire(until int64) {
 			if a.time != b.time {
 				return int(a.time - b.time)
 			}
-			return a.order - b.order
+			return a.source - b.source
 		})
 		for len(next.asides) > 0 && next.asides[0].time <= at {
 			ev := next.asides[0].event
