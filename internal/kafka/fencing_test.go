@@ -31,6 +31,8 @@ type claims struct {
 	given  chan struct{}
 }
 
+func (*claims) Waiting(error) {}
+
 func (c *claims) Assigned(m pipeline.Member, numbers []int32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -24,6 +25,7 @@ func (k *Kafka) Join(ctx context.Context, layout pipeline.Layout, claims pipelin
 			topics = append(topics, s.Topic)
 		}
 	}
+	var given atomic.Bool // some generation of the group
 	cl, err := k.client(
 		kgo.ConsumerGroup(k.opt.Group),
 		kgo.ConsumeTopics(topics...),
@@ -32,10 +34,11 @@ func (k *Kafka) Join(ctx context.Context, layout pipeline.Layout, claims pipelin
 		kgo.SessionTimeout(k.opt.SessionTimeout),
 		kgo.HeartbeatInterval(k.opt.SessionTimeout/10),
 		kgo.RebalanceTimeout(k.opt.RebalanceTimeout),
-		kgo.OnPartitionsAssigned(func(_ context.Context, cl *kgo.Client, given map[string][]int32) {
+		kgo.OnPartitionsAssigned(func(_ context.Context, cl *kgo.Client, assigned map[string][]int32) {
 			// The generation cannot move on while this runs: a worker rejoins only after it gave up what it had.
 			id, generation := cl.GroupMetadata()
-			claims.Assigned(pipeline.Member{ID: id, Generation: generation}, k.whole(topics, given))
+			given.Store(true)
+			claims.Assigned(pipeline.Member{ID: id, Generation: generation}, k.whole(topics, assigned))
 		}),
 		kgo.OnPartitionsRevoked(func(context.Context, *kgo.Client, map[string][]int32) { claims.Revoked() }),
 		kgo.OnPartitionsLost(func(context.Context, *kgo.Client, map[string][]int32) { claims.Lost() }),
@@ -58,11 +61,14 @@ func (k *Kafka) Join(ctx context.Context, layout pipeline.Layout, claims pipelin
 			return nil
 		}
 		for _, e := range fetches.Errors() {
-			err := k.explain("taking part in the group "+k.opt.Group, e.Err)
-			if refusal := new(pipeline.Refusal); errors.As(err, &refusal) {
+			err := k.explain("taking part in the group "+k.opt.Group, e.Err, reading(e.Topic))
+			if refusal := new(pipeline.Refusal); errors.As(err, &refusal) && !given.Load() {
 				return refusal
 			}
-			k.opt.Logger.Warn("the group", zap.Error(err))
+			// What was allowed once may be again. An error of a topic is seen by the sessions on its partitions.
+			if session := new(kgo.ErrGroupSession); errors.As(e.Err, &session) {
+				claims.Waiting(err)
+			}
 		}
 		if fetches.IsClientClosed() {
 			return errors.New("the group's client was closed")

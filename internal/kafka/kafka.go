@@ -134,20 +134,23 @@ func fenced(err error) bool {
 }
 
 // explain says of an error what there is to do about it, where that is known. A mistake in the set-up becomes a *pipeline.Refusal.
-func (k *Kafka) explain(doing string, err error) error {
+func (k *Kafka) explain(doing string, err error, to access) error {
 	if err == nil {
 		return nil
+	}
+	if what := k.denied(err, to); what != "" {
+		return k.refuse(doing, what)
 	}
 	switch {
 	case errors.Is(err, pipeline.ErrFenced):
 		return fmt.Errorf("%s: %w", doing, err)
+	case to.id != "" && (errors.Is(err, kerr.ProducerFenced) || errors.Is(err, kerr.InvalidProducerEpoch)):
+		return fmt.Errorf("%s: %w", doing, &pipeline.Taken{ID: to.id, Err: err})
 	case fenced(err):
 		return fmt.Errorf("%s: %w (%w)", doing, pipeline.ErrFenced, err)
 	case errors.Is(err, kerr.SaslAuthenticationFailed), errors.Is(err, kerr.UnsupportedSaslMechanism), errors.Is(err, kerr.IllegalSaslState):
-		return &pipeline.Refusal{Reason: fmt.Sprintf("%s: Kafka does not accept the user or the password: %v", doing, err), Unreachable: true}
-	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.GroupAuthorizationFailed),
-		errors.Is(err, kerr.TransactionalIDAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
-		return &pipeline.Refusal{Reason: fmt.Sprintf("%s: Kafka does not allow it to this user (an ACL is missing): %v", doing, err), Unreachable: true}
+		return &pipeline.Refusal{Unreachable: true, Reason: fmt.Sprintf("%s: Kafka does not accept the user or the password "+
+			"(kafka.sasl; user %q): %v", doing, k.opt.SASL.User, err)}
 	case errors.Is(err, kerr.InvalidSessionTimeout):
 		return &pipeline.Refusal{Reason: fmt.Sprintf("%s: the broker does not allow a session_timeout of %v: %v", doing, k.opt.SessionTimeout, err)}
 	case errors.Is(err, kerr.InvalidTransactionTimeout):

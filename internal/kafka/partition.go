@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -45,7 +46,7 @@ func (k *Kafka) Open(ctx context.Context, layout pipeline.Layout, number int32, 
 	}
 	var err error
 	p.producer, err = k.client(
-		kgo.TransactionalID(fmt.Sprintf("%s-%d", k.opt.Group, number)),
+		kgo.TransactionalID(p.transactionalID()),
 		kgo.TransactionTimeout(k.opt.TransactionTimeout),
 		kgo.ProducerLinger(0), // a transaction is flushed as a whole
 		kgo.MaxBufferedRecords(1<<17),
@@ -56,9 +57,34 @@ func (k *Kafka) Open(ctx context.Context, layout pipeline.Layout, number int32, 
 	}
 	if _, _, err := p.producer.ProducerID(ctx); err != nil {
 		p.producer.Close()
-		return nil, k.explain(fmt.Sprintf("taking over partition %d (transactional id %s-%d)", number, k.opt.Group, number), err)
+		return nil, k.explain(fmt.Sprintf("taking over partition %d", number), err, access{id: p.transactionalID()})
+	}
+	if err := p.look(ctx); err != nil {
+		p.producer.Close()
+		return nil, err
 	}
 	return p, nil
+}
+
+// look makes sure that the topics are still those of the layout: a client that is made now would not notice.
+func (p *partition) look(ctx context.Context) error {
+	var (
+		now found
+		err error
+	)
+	for end := time.Now().Add(spread); ; {
+		if now, err = p.k.layout(ctx, p.producer, p.layout.Topics); err == nil {
+			err = now.same(&p.layout)
+		}
+		if !absent(err) || time.Now().After(end) || !sleep(ctx, 100*time.Millisecond) {
+			break
+		}
+	}
+	if err != nil {
+		return err
+	}
+	p.layout.ChangesPartitions, p.layout.DeadLetterPartitions = now.ChangesPartitions, now.DeadLetterPartitions
+	return nil
 }
 
 func (p *partition) Close() {
@@ -132,13 +158,13 @@ func (p *partition) list(ctx context.Context, at int64, topics []string) (map[st
 	}
 	resp, err := req.RequestWith(ctx, p.producer)
 	if err != nil {
-		return nil, p.k.explain("reading offsets", err)
+		return nil, p.k.explain("reading offsets", err, describing(strings.Join(topics, ", ")))
 	}
 	found := make(map[string]kmsg.ListOffsetsResponseTopicPartition, len(topics))
 	for _, rt := range resp.Topics {
 		for _, rp := range rt.Partitions {
 			if err := kerr.ErrorForCode(rp.ErrorCode); err != nil {
-				return nil, p.k.explain(fmt.Sprintf("reading offsets of %s, partition %d", rt.Topic, p.number), err)
+				return nil, p.k.explain(fmt.Sprintf("reading offsets of %s, partition %d", rt.Topic, p.number), err, describing(rt.Topic))
 			}
 			found[rt.Topic] = rp
 		}
@@ -243,7 +269,7 @@ func (p *partition) Poll(ctx context.Context) ([]pipeline.Fetch, error) {
 // gone says of an offset that is out of range what there is instead.
 func (p *partition) gone(ctx context.Context, topic string, err error) error {
 	if !errors.Is(err, kerr.OffsetOutOfRange) {
-		return p.k.explain("reading "+topic, err)
+		return p.k.explain("reading "+topic, err, reading(topic))
 	}
 	gone := &pipeline.OffsetsGone{Topic: topic, Partition: p.number, Offset: -1}
 	if first, err := p.list(ctx, atStart, []string{topic}); err == nil {
@@ -294,7 +320,7 @@ func (p *partition) ReadState(ctx context.Context, from, to int64, each func(pip
 			return err
 		}
 		for _, e := range fetches.Errors() {
-			return p.k.explain(fmt.Sprintf("reading %s, partition %d", state, p.number), e.Err)
+			return p.k.explain(fmt.Sprintf("reading %s, partition %d", state, p.number), e.Err, reading(state))
 		}
 		for it := fetches.RecordIter(); !it.Done() && next < to; {
 			r := it.Next()

@@ -20,17 +20,17 @@ func (p *partition) Commit(ctx context.Context, tx *pipeline.Transaction) (int64
 	ctx, cancel := context.WithTimeout(ctx, p.k.opt.CommitTimeout)
 	defer cancel()
 	if err := p.producer.BeginTransaction(); err != nil {
-		return 0, p.k.explain("beginning a transaction", err)
+		return 0, p.k.explain("beginning a transaction", err, access{id: p.transactionalID()})
 	}
 	end, err := p.produce(ctx, tx)
 	if err != nil {
 		return 0, err
 	}
 	if err := p.commitOffsets(ctx, tx.Offsets); err != nil {
-		return 0, p.k.explain("committing offsets", err)
+		return 0, p.k.explain("committing offsets", err, access{id: p.transactionalID()})
 	}
 	if err := p.producer.EndTransaction(ctx, kgo.TryCommit); err != nil {
-		return 0, p.k.explain("committing a transaction", err)
+		return 0, p.k.explain("committing a transaction", err, access{id: p.transactionalID()})
 	}
 	return end, nil
 }
@@ -46,7 +46,7 @@ func (p *partition) produce(ctx context.Context, tx *pipeline.Transaction) (int6
 		mu.Lock()
 		defer mu.Unlock()
 		if fail == nil {
-			fail = p.k.explain("writing to "+topic, err)
+			fail = p.k.explain("writing to "+topic, err, access{operation: "Write", topic: topic, id: p.transactionalID()})
 		}
 	}
 	records := make([]kgo.Record, len(tx.Changes)+len(tx.DeadLetters)+len(tx.State))
@@ -137,12 +137,26 @@ func (p *partition) commitOffsets(ctx context.Context, offsets []int64) error {
 		for _, rt := range resp.Topics {
 			for _, rp := range rt.Partitions {
 				if err := kerr.ErrorForCode(rp.ErrorCode); err != nil {
-					return err
+					return p.refusedOffset(&rt, err)
 				}
 			}
 		}
 		return nil
 	})
+}
+
+// refusedOffset names the source, where the error is of that and not of the group.
+func (p *partition) refusedOffset(rt *kmsg.TxnOffsetCommitResponseTopic, err error) error {
+	topic := rt.Topic
+	for i, id := range p.layout.SourceIDs { // newer brokers answer with the id alone
+		if topic == "" && topicID(id) == rt.TopicID {
+			topic = p.layout.Topics.Sources[i].Topic
+		}
+	}
+	if errors.Is(err, kerr.TopicAuthorizationFailed) {
+		return p.k.explain("committing offsets", err, reading(topic))
+	}
+	return err
 }
 
 func (p *partition) transactionalID() string { return fmt.Sprintf("%s-%d", p.k.opt.Group, p.number) }

@@ -24,6 +24,10 @@ type Log interface {
 type Topics struct {
 	Sources                     []SourceTopic
 	Changes, State, DeadLetters string
+	// AcceptLoss says that a state topic that was lost may be begun anew.
+	AcceptLoss bool
+	// Look says that nothing is created: what is missing is a *TopicGone.
+	Look bool
 }
 
 // SourceTopic is the topic of a source.
@@ -55,6 +59,8 @@ type Claims interface {
 	Revoked()
 	// Lost says that the member is out of the group: its partition numbers may be another worker's already.
 	Lost()
+	// Waiting says why the member is not in the group. It is tried again until partitions are assigned.
+	Waiting(why error)
 }
 
 // Member is this worker in one generation of the group.
@@ -138,6 +144,38 @@ type Message struct {
 
 // ErrFenced says that this worker no longer has the partition number.
 var ErrFenced = errors.New("the partition is another worker's")
+
+// Taken says that another producer took the partition's transactional id. It is an ErrFenced.
+type Taken struct {
+	ID  string
+	Err error // the broker's
+}
+
+func (e *Taken) Error() string {
+	return fmt.Sprintf("another producer took the transactional id %s, or the broker ended its transaction: %v", e.ID, e.Err)
+}
+
+// Is makes it an ErrFenced.
+func (e *Taken) Is(target error) bool { return target == ErrFenced }
+
+// TopicGone says that a topic is not there any more, or is another one of the same name.
+type TopicGone struct {
+	Topic string
+	State bool // it is that of the state
+	Anew  bool // there is another one of its name
+}
+
+func (e *TopicGone) Error() string {
+	switch {
+	case e.State && e.Anew:
+		return fmt.Sprintf("the topic %s was deleted and made anew: what ruas knew of its customers is gone with the old one", e.Topic)
+	case e.State:
+		return fmt.Sprintf("the topic %s was deleted, and with it what ruas knew of its customers", e.Topic)
+	case e.Anew:
+		return fmt.Sprintf("the topic %s was deleted and made anew", e.Topic)
+	}
+	return fmt.Sprintf("the topic %s was deleted: create it again", e.Topic)
+}
 
 // OffsetsGone says that a source no longer holds the offset that is to be read next.
 type OffsetsGone struct {

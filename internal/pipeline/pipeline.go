@@ -11,8 +11,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -88,6 +88,10 @@ type Pipeline struct {
 
 	mu    sync.Mutex
 	tasks []*task
+	leave context.CancelCauseFunc // leaves the group
+
+	worked    atomic.Bool   // some session did
+	lookAgain chan struct{} // a topic is missed
 }
 
 // New checks the options; it does not connect.
@@ -134,72 +138,73 @@ func New(opt Options) (*Pipeline, error) {
 	if opt.Logger == nil {
 		opt.Logger = zap.NewNop()
 	}
-	return &Pipeline{opt: opt, status: newStatus()}, nil
+	return &Pipeline{opt: opt, status: newStatus(), lookAgain: make(chan struct{}, 1)}, nil
 }
 
 // Run works until ctx is done: then the batches in hand are finished, the group is left, and the error is nil. Other errors: a *Refusal
-// says what is wrong with the set-up, or what could not be reached.
+// says what is wrong with the set-up, or what could not be reached or is not allowed at the start. What fails later is tried again.
 func (p *Pipeline) Run(ctx context.Context) error {
 	if err := p.opt.View.Prepare(ctx); err != nil {
 		return stopped(ctx, err)
 	}
-	minutes, stop := context.WithCancel(ctx)
+	background, stop := context.WithCancel(ctx)
 	defer stop()
-	go p.status.everyMinute(minutes, p.opt.Logger)
+	go p.status.everyMinute(background, p.opt.Logger)
+	go p.watchView(background)
 	defer p.Lost() // whatever ended the group, no task outlives it
 	for {
 		layout, err := p.prepare(ctx)
 		if err != nil {
 			return stopped(ctx, err)
 		}
-		joined, leave := context.WithCancel(ctx)
-		go func() {
-			if p.awaitTopics(joined, layout) {
-				leave()
-			}
-		}()
+		joined, leave := context.WithCancelCause(ctx)
+		p.setLeave(leave)
+		go p.watchTopics(joined, leave, layout)
 		err = p.opt.Log.Join(joined, layout, p)
-		again := err == nil && joined.Err() != nil && ctx.Err() == nil
-		leave()
-		if !again {
+		why := context.Cause(joined)
+		leave(nil)
+		switch {
+		case err != nil || ctx.Err() != nil:
 			return stopped(ctx, err)
+		case !errors.Is(why, errTopics):
+			return why
 		}
-		p.opt.Logger.Info("the topic of an optional source appeared: joining the group anew")
+		p.opt.Logger.Info("joining the group anew: " + errTopics.Error())
 	}
 }
 
-// prepare sees to the topics.
+// prepare sees to the topics. What is not there while the worker was at work already may come back.
 func (p *Pipeline) prepare(ctx context.Context) (Layout, error) {
-	topics := Topics{Changes: p.opt.Changes, State: p.opt.State, DeadLetters: p.opt.DeadLetters}
+	topics := Topics{Changes: p.opt.Changes, State: p.opt.State, DeadLetters: p.opt.DeadLetters, AcceptLoss: p.opt.ContinueOnLoss}
 	for _, s := range p.opt.Sources {
 		topics.Sources = append(topics.Sources, SourceTopic{Topic: s.Topic, Optional: s.Optional})
 	}
-	layout, err := p.opt.Log.Prepare(ctx, topics)
-	if err != nil {
-		return layout, err
+	var again backoff
+	for {
+		layout, err := p.opt.Log.Prepare(ctx, topics)
+		if err == nil {
+			p.status.note(ofTopics, nil)
+			p.mu.Lock()
+			p.layout = layout
+			p.mu.Unlock()
+			return layout, nil
+		}
+		if !p.worked.Load() || wrong(err) {
+			return layout, err
+		}
+		if p.status.note(inGroup, err) {
+			p.opt.Logger.Error("preparing the topics, and trying again", zap.Error(err))
+		}
+		if !again.wait(ctx) {
+			return layout, err
+		}
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.layout = layout
-	return layout, nil
 }
 
-// awaitTopics waits until there is a topic that was not there; false: ctx was done first.
-func (p *Pipeline) awaitTopics(ctx context.Context, layout Layout) bool {
-	for absent := slices.Contains(layout.SourceIDs, ""); absent && sleep(ctx, p.opt.LookForTopics); {
-		// What cannot be read, or does not fit, is said when the group is joined anew.
-		now, err := p.opt.Log.Prepare(ctx, layout.Topics)
-		if err != nil {
-			p.opt.Logger.Warn("looking for the topics of optional sources", zap.Error(err))
-			continue
-		}
-		for i, id := range now.SourceIDs {
-			if id != "" && layout.SourceIDs[i] == "" {
-				return true
-			}
-		}
-	}
-	return false
+// wrong tells a refusal for what is wrong from one for what is not there, or not allowed.
+func wrong(err error) bool {
+	refusal := new(Refusal)
+	return errors.As(err, &refusal) && !refusal.Unreachable
 }
 
 // stopped drops the error that a wanted end brings about.
@@ -249,6 +254,13 @@ func (p *Pipeline) Lost() {
 	tasks := p.take()
 	kill(tasks)
 	p.await(tasks)
+}
+
+// Waiting implements Claims.
+func (p *Pipeline) Waiting(why error) {
+	if p.status.note(inGroup, why) {
+		p.opt.Logger.Warn("not in the group", zap.Error(why))
+	}
 }
 
 // take hands all tasks over to who ends them.

@@ -235,6 +235,7 @@ func (s *session) checkpoint() bool {
 
 // compareClocks stops the clock while the worker's is too far off the broker's.
 func (s *session) compareClocks() error {
+	const comparing = "comparing clocks"
 	every := compareEvery
 	if s.merge.stands {
 		every = compareSoon
@@ -257,10 +258,10 @@ func (s *session) compareClocks() error {
 		s.merge.stands = off
 		if off {
 			s.log.Error("this worker's clock is off the broker's, and time does not move", zap.Duration("broker_ahead_by", skew))
-			s.p.status.stall(s.number, "the worker's clock is off the broker's by "+skew.String())
+			s.p.status.stall(s.number, comparing, "the worker's clock is off the broker's by "+skew.String())
 		} else {
 			s.log.Info("this worker's clock agrees with the broker's again")
-			s.p.status.stall(s.number, "")
+			s.p.status.stall(s.number, comparing, "")
 		}
 	}
 	return nil

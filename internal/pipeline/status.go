@@ -17,20 +17,22 @@ import (
 type status struct {
 	mu      sync.Mutex
 	member  bool
-	trouble map[int32]string // why a partition is not at work; "": it is
-	stalled map[int32]string // what a partition at work waits for
+	trouble map[int32]string            // why a partition is not at work; "": it is
+	stalled map[int32]map[string]string // what a partition at work waits for, by what it does
+	general map[string]string           // what is wrong with the worker as a whole
 
 	events, changes, deadLetters, shed, commits atomic.Int64
 }
 
 func newStatus() *status {
-	return &status{trouble: make(map[int32]string), stalled: make(map[int32]string)}
+	return &status{trouble: make(map[int32]string), stalled: make(map[int32]map[string]string), general: make(map[string]string)}
 }
 
 func (s *status) joined(numbers []int32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.member = true
+	delete(s.general, inGroup)
 	for _, n := range numbers {
 		s.trouble[n] = "is being taken over"
 	}
@@ -51,11 +53,38 @@ func (s *status) set(number int32, trouble string) {
 	delete(s.stalled, number)
 }
 
-// stall notes what a partition waits for; "": nothing any more.
-func (s *status) stall(number int32, what string) {
+// stall notes what a partition waits for while it does something; "": nothing any more.
+func (s *status) stall(number int32, doing, what string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.stalled[number] = what
+	if what == "" {
+		delete(s.stalled[number], doing)
+		return
+	}
+	if s.stalled[number] == nil {
+		s.stalled[number] = make(map[string]string)
+	}
+	s.stalled[number][doing] = what
+}
+
+// Matters of the worker as a whole.
+const (
+	inGroup  = "group"
+	ofTopics = "topics"
+	ofView   = "view"
+)
+
+// note notes what is wrong with a matter of the worker; nil: nothing any more. It tells whether that is new.
+func (s *status) note(matter string, why error) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.general[matter]
+	if why == nil {
+		delete(s.general, matter)
+		return before != ""
+	}
+	s.general[matter] = why.Error()
+	return before != why.Error()
 }
 
 func (s *status) recovering(number int32)           { s.set(number, "is being taken over") }
@@ -66,17 +95,38 @@ func (s *status) ready() (bool, string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.member {
+		if reason := s.general[inGroup]; reason != "" {
+			return false, "not in the group: " + reason
+		}
 		return false, "not in the group"
 	}
 	var why []string
+	for _, matter := range []string{ofTopics, ofView} {
+		if s.general[matter] != "" {
+			why = append(why, s.general[matter])
+		}
+	}
 	for _, n := range slices.Sorted(maps.Keys(s.trouble)) {
-		for _, t := range []string{s.trouble[n], s.stalled[n]} {
-			if t != "" {
-				why = append(why, fmt.Sprintf("partition %d: %s", n, t))
-			}
+		if t := s.trouble[n]; t != "" {
+			why = append(why, fmt.Sprintf("partition %d: %s", n, t))
+		}
+		for _, doing := range slices.Sorted(maps.Keys(s.stalled[n])) {
+			why = append(why, fmt.Sprintf("partition %d: %s", n, s.stalled[n][doing]))
 		}
 	}
 	return len(why) == 0, strings.Join(why, "; ")
+}
+
+// served tells whether no partition waits for anything.
+func (s *status) served() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for n, trouble := range s.trouble {
+		if trouble != "" || len(s.stalled[n]) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // everyMinute logs what was done.
@@ -108,10 +158,10 @@ func (s *status) everyMinute(ctx context.Context, log *zap.Logger) {
 // tell notes a server that does not answer, and (with no error) that it does again.
 func (t *task) tell(doing string, err error) {
 	if err == nil {
-		t.p.status.stall(t.number, "")
+		t.p.status.stall(t.number, doing, "")
 		t.log.Info(doing + " works again")
 		return
 	}
-	t.p.status.stall(t.number, fmt.Sprintf("%s: %v", doing, err))
+	t.p.status.stall(t.number, doing, fmt.Sprintf("%s: %v", doing, err))
 	t.log.Warn(doing+" fails, and is tried again", zap.Error(err))
 }

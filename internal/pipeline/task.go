@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"time"
 
@@ -23,7 +24,12 @@ type task struct {
 	stopping context.Context //nolint:containedctx // as above
 	finish   context.CancelFunc
 	done     chan struct{}
+	// taken counts how often another producer took the transactional id, though the group gives the partition to this worker.
+	taken int
 }
+
+// takenOften is from how many times on that is no accident: a worker that wakes up late may do it once.
+const takenOften = 3
 
 func newTask(p *Pipeline, number int32, member Member) *task {
 	t := &task{p: p, number: number, member: member, done: make(chan struct{}), log: p.opt.Logger.With(zap.Int32("partition", number))}
@@ -36,8 +42,10 @@ func newTask(p *Pipeline, number int32, member Member) *task {
 func (t *task) run() {
 	defer close(t.done)
 	defer t.kill()
-	var again backoff
-	said := ""
+	var (
+		again  backoff
+		saying teller
+	)
 	for {
 		began := time.Now()
 		worked, err := t.session()
@@ -46,13 +54,19 @@ func (t *task) run() {
 		}
 		if worked && time.Since(began) > backoffMost {
 			again.reset()
-			said = ""
+		}
+		if taken := new(Taken); errors.As(err, &taken) {
+			if t.taken++; t.taken >= takenOften {
+				err = fmt.Errorf("the transactional id %s was taken %d times, although the group gives this worker the partition: another program "+
+					"uses that id, or a transaction takes longer than kafka.transaction_timeout. Give one of them another id (kafka.group is what "+
+					"ruas's begin with): %w", taken.ID, t.taken, err)
+			}
 		}
 		t.p.status.broken(t.number, err)
-		if text := err.Error(); text != said { // a fault that stays is said once
-			said = text
+		if saying.news(err) {
 			t.report(err)
 		}
+		t.p.failed(err)
 		if !again.wait(t.stopping) {
 			return
 		}
@@ -63,6 +77,8 @@ func (t *task) report(err error) {
 	switch gone := new(OffsetsGone); {
 	case errors.Is(err, ErrStale):
 		t.log.Warn("the view lost something, and is brought up from the state topic", zap.Error(err))
+	case t.taken >= takenOften:
+		t.log.Error("the partition is fought over", zap.Error(err))
 	case errors.Is(err, ErrFenced):
 		t.log.Warn("another worker has the partition, or will soon", zap.Error(err))
 	case errors.As(err, &gone):
@@ -81,6 +97,7 @@ func (t *task) session() (worked bool, err error) {
 	}
 	defer s.close()
 	t.p.status.running(t.number)
+	t.p.worked.Store(true)
 	t.log.Info("partition at work", zap.Int64("epoch", s.fence.Epoch), clockField(s.clock))
 	return true, s.work()
 }

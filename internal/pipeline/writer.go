@@ -39,6 +39,8 @@ func newWriter(shard Shard, fence Fence, tell func(string, error), observe func(
 
 // run writes until ctx is done or the view is stale. A server that does not answer is asked again until it does.
 func (w *writer) run(ctx context.Context) {
+	const looking = "looking for losses in Redis"
+	var failing teller
 	look := time.NewTicker(intactEvery)
 	defer look.Stop()
 	for {
@@ -52,9 +54,18 @@ func (w *writer) run(ctx context.Context) {
 				return
 			}
 		case <-look.C:
-			if err = w.shard.Intact(ctx, w.epoch); errors.Is(err, ErrStale) {
+			err = w.shard.Intact(ctx, w.epoch)
+			switch {
+			case errors.Is(err, ErrStale):
 				w.failed <- err
 				return
+			case ctx.Err() != nil:
+				return
+			case err != nil && failing.news(err):
+				w.tell(looking, err)
+			case err == nil && failing != (teller{}):
+				failing = teller{}
+				w.tell(looking, nil)
 			}
 		}
 	}
@@ -87,20 +98,21 @@ func (w *writer) flush(ctx context.Context, number uint64) error {
 	return nil
 }
 
-// persist tries until it succeeds, the view turns out to be stale, or ctx is done.
+// persist tries until it succeeds, the view turns out to be stale or is refused, or ctx is done.
 func persist(ctx context.Context, tell func(string, error), doing string, try func() error) error {
-	var again backoff
-	said := ""
+	var (
+		again  backoff
+		saying teller
+	)
 	for {
 		err := try()
-		if err == nil || errors.Is(err, ErrStale) || ctx.Err() != nil {
-			if said != "" {
+		if refused := new(Refusal); err == nil || errors.Is(err, ErrStale) || errors.As(err, &refused) || ctx.Err() != nil {
+			if (saying != teller{}) {
 				tell(doing, nil)
 			}
 			return err
 		}
-		if text := err.Error(); text != said { // a fault that stays is told once
-			said = text
+		if saying.news(err) {
 			tell(doing, err)
 		}
 		if !again.wait(ctx) {

@@ -102,10 +102,10 @@ func (r *Redis) reach(ctx context.Context) error {
 		switch {
 		case err == nil || ctx.Err() != nil:
 			return ctx.Err()
-		case strings.HasPrefix(err.Error(), "WRONGPASS"), strings.HasPrefix(err.Error(), "NOAUTH"):
-			return &pipeline.Refusal{Reason: fmt.Sprintf("Redis at %s does not accept the user or the password: %v", where, err), Unreachable: true}
+		case refused(err) != nil:
+			return fmt.Errorf("connecting to %s: %w", where, refused(err))
 		case !strings.HasPrefix(err.Error(), "LOADING") && !time.Now().Before(end):
-			return &pipeline.Refusal{Reason: fmt.Sprintf("Redis at %s does not answer: %v", where, err), Unreachable: true}
+			return &pipeline.Refusal{Reason: fmt.Sprintf("Redis does not answer at %s (redis.addresses): %v", where, err), Unreachable: true}
 		}
 		if !told {
 			told = true
@@ -135,9 +135,34 @@ func (r *Redis) checkEviction(ctx context.Context, cl goredis.Cmdable) error {
 	case err != nil:
 		return fmt.Errorf("reading Redis's %s: %w", setting, err)
 	case got[setting] != "noeviction":
-		return &pipeline.Refusal{Reason: fmt.Sprintf("Redis throws keys away when it is full (maxmemory-policy %s): set it to noeviction", got[setting])}
+		return &pipeline.Refusal{Reason: fmt.Sprintf("Redis throws keys away when it is full (its maxmemory-policy is %s): set it to noeviction", got[setting])}
 	}
 	return nil
+}
+
+// refused gives what no retry mends until somebody changes the server's settings, or ours; nil: err is something else.
+func refused(err error) *pipeline.Refusal {
+	what := ""
+	switch text := err.Error(); {
+	case strings.HasPrefix(text, "WRONGPASS"), strings.HasPrefix(text, "NOAUTH"):
+		what = "does not accept the user or the password (redis.username, redis.password)"
+	case strings.HasPrefix(text, "NOPERM"):
+		what = "does not allow this user what ruas needs (docs/operations.md)"
+	default:
+		return nil
+	}
+	return &pipeline.Refusal{Reason: fmt.Sprintf("Redis %s: %v", what, err), Unreachable: true}
+}
+
+// explain says of a server's error what there is to do about it, where that is known.
+func explain(doing string, err error) error {
+	if refusal := refused(err); refusal != nil {
+		return fmt.Errorf("%s in Redis: %w", doing, refusal)
+	}
+	if strings.HasPrefix(err.Error(), "OOM") {
+		return fmt.Errorf("%s: Redis is full (maxmemory): give it more memory; nothing is lost meanwhile: %w", doing, err)
+	}
+	return fmt.Errorf("%s in Redis: %w", doing, err)
 }
 
 // quiet drops what go-redis logs by itself: every error that matters is returned.

@@ -332,11 +332,11 @@ func served(doing string, cmds []goredis.Cmder, err error) error {
 		return nil
 	}
 	if len(cmds) == 0 {
-		return fmt.Errorf("%s in Redis: %w", doing, err)
+		return explain(doing, err)
 	}
 	for _, c := range cmds {
 		if err := c.Err(); err != nil && !errors.Is(err, goredis.Nil) {
-			return fmt.Errorf("%s in Redis: %w", doing, err)
+			return explain(doing, err)
 		}
 	}
 	return nil

@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -162,5 +161,5 @@ func (s *shard) swap(ctx context.Context, doing string, from, to pipeline.Fence,
 	case errors.Is(err, goredis.TxFailedErr):
 		return stale("it was written by another worker at the same moment")
 	}
-	return fmt.Errorf("%s in Redis: %w", doing, err)
+	return explain(doing, err)
 }
