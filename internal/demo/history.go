@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ruas/ruas/internal/engine"
 	"github.com/ruas/ruas/internal/pipeline"
 )
 
@@ -50,6 +51,9 @@ func (h *history) Written(int32, time.Duration) {}
 
 // Lag does nothing.
 func (h *history) Lag(int32, string, int64) {}
+
+// Warming does nothing.
+func (h *history) Warming(int32, []engine.Warming) {}
 
 // Released does nothing.
 func (h *history) Released(int32) {}

@@ -19,7 +19,7 @@ const (
 )
 
 // ErrVersion is returned for a state that a newer release wrote.
-var ErrVersion = errors.New("the state was written by a newer release of ruas: run that release, or a newer one")
+var ErrVersion = errors.New("the state was written by a newer release of ruas: run that release or a newer one, or build the state anew under another kafka.group")
 
 // What an encoded customer holds beside memberships.
 const (

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/ruas/ruas/internal/feature"
 	"github.com/ruas/ruas/internal/plan"
@@ -50,6 +51,9 @@ func (t *Takeover) Decode(id string, b []byte) (*Customer, error) {
 // Unknown says what is known of the customer of whom least is known, in a form to be stored, given what that was under the other rules
 // (nil: everything was known).
 func (t *Takeover) Unknown(before []byte) ([]byte, error) {
+	if t.clock == math.MinInt64 { // there was no event, and so no customer
+		return nil, nil
+	}
 	since, err := readUnknown(before)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/ruas/ruas/internal/engine"
 	"github.com/ruas/ruas/internal/pipeline"
 )
 
@@ -19,6 +20,7 @@ type Metrics struct {
 	deadLetters  *prometheus.CounterVec // by reason
 	lag          *prometheus.GaugeVec   // by source and partition
 	deadlines    *prometheus.GaugeVec   // by partition
+	warming      *prometheus.GaugeVec   // by segment and partition
 	fired        prometheus.Counter
 	customers    prometheus.Counter
 	stateBytes   prometheus.Counter
@@ -63,6 +65,7 @@ func New(opt Options) *Metrics {
 		deadLetters:  counters("dead_letters_total", "Records that went to the dead letters.", "reason"),
 		lag:          gauges("lag_records", "Records between what was applied and the end of a source.", "source", "partition"),
 		deadlines:    gauges("deadlines", "Customers with a moment ahead at which time alone may move them, as far as it is in memory.", "partition"),
+		warming:      gauges("segment_warming", "1 for a segment that cannot be decided of every customer yet, because the rules changed: memberships stand meanwhile.", "segment", "partition"),
 		fired:        counter("deadlines_fired_total", "Customers who were looked at because their moment had come."),
 		customers:    counter("states_written_total", "Customers' states written."),
 		stateBytes:   counter("state_bytes_written_total", "Size of the states written; by states_written_total it gives the size of a customer's state."),
@@ -84,7 +87,7 @@ func New(opt Options) *Metrics {
 		Namespace: "ruas", Name: "build_info", Help: "1, with the version.", ConstLabels: prometheus.Labels{"version": opt.Version},
 	})
 	info.Set(1)
-	opt.Registry.MustRegister(m.events, changes, m.deadLetters, m.lag, m.deadlines, m.fired, m.customers, m.stateBytes, m.shed, m.transactions, m.writes,
+	opt.Registry.MustRegister(m.events, changes, m.deadLetters, m.lag, m.deadlines, m.warming, m.fired, m.customers, m.stateBytes, m.shed, m.transactions, m.writes,
 		m.clocks, info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -126,11 +129,20 @@ func (m *Metrics) Clock(number int32, clock int64, deadlines int) {
 	m.clocks.set(number, clock)
 }
 
+// Warming implements pipeline.Observer.
+func (m *Metrics) Warming(number int32, segments []engine.Warming) {
+	m.warming.DeletePartialMatch(prometheus.Labels{"partition": label(number)})
+	for _, s := range segments {
+		m.warming.WithLabelValues(s.Segment, label(number)).Set(1)
+	}
+}
+
 // Released implements pipeline.Observer: what another worker now tells of the partition is no longer told here.
 func (m *Metrics) Released(number int32) {
 	partition := prometheus.Labels{"partition": label(number)}
 	m.lag.DeletePartialMatch(partition)
 	m.deadlines.DeletePartialMatch(partition)
+	m.warming.DeletePartialMatch(partition)
 	m.clocks.remove(number)
 }
 

@@ -32,6 +32,9 @@ func (s *session) commit(ctx context.Context, b *batch) error {
 	}
 	s.committed = time.Now()
 	s.report(b, tx, time.Since(start))
+	if len(record.Warming) < len(s.record.Warming) {
+		s.opt.Observer.Warming(s.number, record.Warming)
+	}
 	s.record = record
 	update.From = s.fence
 	s.fence.Applied = end
@@ -57,6 +60,7 @@ func (s *session) commit(ctx context.Context, b *batch) error {
 func (s *session) progress() TaskRecord {
 	r := s.record
 	r.Clock, r.Began = s.clock, s.clock
+	r.Warming = stillWarming(r.Warming, s.clock)
 	r.Sources = make([]SourceProgress, 0, len(s.merge.lanes))
 	for i := range s.merge.lanes {
 		if l := &s.merge.lanes[i]; !l.absent {

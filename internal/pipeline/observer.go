@@ -1,6 +1,10 @@
 package pipeline
 
-import "time"
+import (
+	"time"
+
+	"github.com/ruas/ruas/internal/engine"
+)
 
 // Observer is told what a worker does, for metrics. Its methods are called by many goroutines and must return at once.
 type Observer interface {
@@ -12,6 +16,8 @@ type Observer interface {
 	Lag(number int32, source string, records int64)
 	// Clock is where a task's clock is, in milliseconds since the epoch, and how many deadlines it holds in memory.
 	Clock(number int32, clock int64, deadlines int)
+	// Warming is called where the list of a task's warming segments begins and where it gets shorter.
+	Warming(number int32, segments []engine.Warming)
 	// Released is called when a task was given up.
 	Released(number int32)
 }
@@ -35,11 +41,12 @@ type Committed struct {
 
 type nobody struct{}
 
-func (nobody) Committed(int32, Committed)   {}
-func (nobody) Written(int32, time.Duration) {}
-func (nobody) Lag(int32, string, int64)     {}
-func (nobody) Clock(int32, int64, int)      {}
-func (nobody) Released(int32)               {}
+func (nobody) Committed(int32, Committed)      {}
+func (nobody) Written(int32, time.Duration)    {}
+func (nobody) Lag(int32, string, int64)        {}
+func (nobody) Clock(int32, int64, int)         {}
+func (nobody) Warming(int32, []engine.Warming) {}
+func (nobody) Released(int32)                  {}
 
 // report tells the observer of a transaction.
 func (s *session) report(b *batch, tx *Transaction, took time.Duration) {

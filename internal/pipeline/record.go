@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/ruas/ruas/internal/engine"
 )
 
 // Keys of the state topic: a letter for the kind, then the customer's id.
@@ -15,7 +17,7 @@ const (
 )
 
 // recordVersion is that of TaskRecord. A greater one is refused.
-const recordVersion = 1
+const recordVersion = 2
 
 // TaskRecord is what a task commits about itself with every transaction, beside the customers' states.
 type TaskRecord struct {
@@ -38,6 +40,10 @@ type TaskRecord struct {
 	Generation uint64 `json:"generation,omitempty"`
 	// Sweeps are those that some customers may not have had yet, oldest first.
 	Sweeps []Sweep `json:"sweeps,omitempty"`
+	// Kept finds what states hold; nil: a release before version 2 wrote the record.
+	Kept *Kept `json:"kept,omitempty"`
+	// Warming are the segments that may be unknown of customers who were there before the rules changed.
+	Warming []engine.Warming `json:"warming,omitempty"`
 }
 
 // SourceProgress is how far a source is applied.
@@ -73,7 +79,7 @@ func ParseTaskRecord(b []byte) (TaskRecord, error) {
 		return r, fmt.Errorf("reading a task record: %w", err)
 	}
 	if r.Version > recordVersion {
-		return r, &Refusal{Reason: fmt.Sprintf("the state was written by a newer ruas (task record version %d, this one reads up to %d)", r.Version, recordVersion)}
+		return r, &Refusal{Reason: fmt.Sprintf("the state was written by a newer ruas (task record version %d, this one reads up to %d): run that release or a newer one, or build the state anew under another kafka.group", r.Version, recordVersion)}
 	}
 	return r, nil
 }

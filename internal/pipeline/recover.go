@@ -50,7 +50,7 @@ func (s *session) recover(ctx, background context.Context) error {
 	if err := s.prepareSources(ctx); err != nil {
 		return err
 	}
-	if err := s.prepareRules(); err != nil {
+	if err := s.prepareRules(ctx, end); err != nil {
 		return err
 	}
 	if end, err = s.raise(ctx, s.record.Epoch+1); err != nil {
@@ -61,6 +61,7 @@ func (s *session) recover(ctx, background context.Context) error {
 	}
 	s.writer = newWriter(s.shard, s.fence, s.tell, func(d time.Duration) { s.opt.Observer.Written(s.number, d) })
 	s.background.Go(func() { s.writer.run(background) })
+	s.opt.Observer.Warming(s.number, s.record.Warming)
 	if err := s.sweep(ctx); err != nil {
 		return err
 	}
@@ -139,22 +140,6 @@ func (s *session) prepareSources(ctx context.Context) error {
 	return nil
 }
 
-// prepareRules notes what a change of rules, or a first start, asks for.
-func (s *session) prepareRules() error {
-	r := &s.record
-	hash := s.opt.Engine.RulesHash()
-	switch {
-	case r.Epoch == 0:
-		r.Silent = s.opt.Silent
-	case r.Rules != hash:
-		r.Generation++
-		r.Sweeps = append(r.Sweeps[:len(r.Sweeps):len(r.Sweeps)], Sweep{Generation: r.Generation, Clock: r.Clock})
-		s.log.Info("the rules changed: every customer is decided anew", zap.String("before", r.Rules), zap.String("now", hash))
-	}
-	r.Rules, r.RulesVersion = hash, s.opt.RulesVersion
-	return nil
-}
-
 // raise commits the task record under a new epoch.
 func (s *session) raise(ctx context.Context, epoch int64) (end int64, err error) {
 	s.record.Epoch, s.fence.Epoch = epoch, epoch
@@ -163,9 +148,13 @@ func (s *session) raise(ctx context.Context, epoch int64) (end int64, err error)
 	for i := range tx.Offsets {
 		tx.Offsets[i] = s.merge.offset(i)
 	}
-	tx.State = []Message{{Key: []byte(taskKey), Value: s.record.encode()}}
+	if s.keptChanged {
+		tx.State = append(tx.State, Message{Key: []byte(keptKey), Value: s.kept.encode()})
+	}
+	tx.State = append(tx.State, Message{Key: []byte(taskKey), Value: s.record.encode()})
 	end, err = s.part.Commit(ctx, tx)
 	s.committed = time.Now()
+	s.keptChanged = s.keptChanged && err != nil
 	return end, err
 }
 

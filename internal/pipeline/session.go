@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/ruas/ruas/internal/engine"
 	"github.com/ruas/ruas/internal/event"
 )
 
@@ -24,8 +25,13 @@ type session struct {
 	decoders []Decoder // for events that were set aside
 
 	record TaskRecord // as committed
-	fence  Fence      // of the view, when it has all that is committed
-	clock  int64
+
+	kept        keptRecord // read only where the rules changed
+	keptChanged bool       // it is not committed yet
+	takeovers   map[uint64]*engine.Takeover
+
+	fence Fence // of the view, when it has all that is committed
+	clock int64
 
 	merge     *merge
 	feed      *feed
@@ -198,7 +204,11 @@ func (s *session) adopt(id string, value []byte) (*customer, error) {
 			return nil, fmt.Errorf("customer %q: %w", id, err)
 		}
 		c.generation = generation
-		if c.state, err = s.opt.Engine.Decode(id, state); err != nil {
+		decode, err := s.decodeOf(generation)
+		if err != nil {
+			return nil, err
+		}
+		if c.state, err = decode(id, state); err != nil {
 			return nil, fmt.Errorf("customer %q: %w", id, err)
 		}
 	}

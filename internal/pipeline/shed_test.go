@@ -20,6 +20,7 @@ func (o *shedding) Committed(_ int32, c pipeline.Committed) { o.entries.Add(c.Sh
 func (*shedding) Written(int32, time.Duration)              {}
 func (*shedding) Lag(int32, string, int64)                  {}
 func (*shedding) Clock(int32, int64, int)                   {}
+func (*shedding) Warming(int32, []engine.Warming)           {}
 func (*shedding) Released(int32)                            {}
 
 func TestWhatStatesShedIsTold(t *testing.T) {

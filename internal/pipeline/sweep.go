@@ -52,7 +52,7 @@ func (s *session) sweep(ctx context.Context) error {
 		return err
 	}
 	s.log.Info("every customer is decided anew", zap.Int("customers", swept))
-	s.record.Sweeps = nil
+	s.record.Sweeps, s.takeovers, s.kept = nil, nil, keptRecord{}
 	return s.commit(ctx, s.nothing())
 }
 
