@@ -42,6 +42,24 @@ func (k *Kafka) Prepare(ctx context.Context, topics pipeline.Topics) (pipeline.L
 	if err := k.reach(ctx, cl); err != nil {
 		return pipeline.Layout{}, err
 	}
+	// A cluster that answers may still be choosing leaders and coordinators.
+	for end := time.Now().Add(k.opt.Patience); ; {
+		layout, err := k.prepare(ctx, cl, topics)
+		refusal, gone := new(pipeline.Refusal), new(pipeline.TopicGone)
+		if err == nil || topics.Look || errors.As(err, &refusal) || errors.As(err, &gone) || ctx.Err() != nil {
+			return layout, err
+		}
+		if time.Now().After(end) {
+			return layout, &pipeline.Refusal{Unreachable: true, Reason: err.Error()}
+		}
+		k.opt.Logger.Warn("preparing the topics fails, and is tried again", zap.Error(err))
+		if !sleep(ctx, 500*time.Millisecond) {
+			return layout, ctx.Err()
+		}
+	}
+}
+
+func (k *Kafka) prepare(ctx context.Context, cl *kgo.Client, topics pipeline.Topics) (pipeline.Layout, error) {
 	layout, err := k.layout(ctx, cl, topics)
 	for end := time.Now().Add(spread); absent(err) && time.Now().Before(end) && sleep(ctx, 100*time.Millisecond); {
 		layout, err = k.layout(ctx, cl, topics)
