@@ -96,12 +96,12 @@ func (e *Engine) Warming(unknown []byte) ([]Warming, error) {
 	return out, nil
 }
 
-// Undecided yields the segments, by their places, that cannot be decided of c because something is unknown.
-func (e *Engine) Undecided(c *Customer, yield func(segment int) bool) {
+// Undecided yields the segments, by their places, that cannot be decided of c at a moment because something is unknown.
+func (e *Engine) Undecided(c *Customer, now int64, yield func(segment int) bool) {
 	if !c.state.Unknown() {
 		return
 	}
-	s := e.stepper(c, c.at)
+	s := e.stepper(c, now)
 	defer s.done()
 	for i := range e.plan.Segments {
 		if !e.plan.Known(s.frame, i) && !yield(i) {

@@ -187,3 +187,12 @@ func location(zone string) (*time.Location, bool) {
 	loc, err := time.LoadLocation(zone)
 	return loc, err == nil
 }
+
+// Moments returns the moments from from to to, in order, at which time alone may decide a customer with this history anew, and others
+// beside them.
+func (o *Oracle) Moments(h *History, zone string, from, to int64) []int64 {
+	if zone == "" {
+		zone = "UTC"
+	}
+	return newClockwork(o.set).moments(h, zone, from, to)
+}
