@@ -17,13 +17,29 @@ const (
 // Kafka starts one broker without authentication. Topics are not created automatically.
 func Kafka(t testing.TB) *Servers {
 	t.Helper()
-	return brokers(t, 1, nil)
+	return brokers(t, 1, Setup{}, nil)
 }
 
 // KafkaCluster starts three brokers, which are controllers too; a topic has three replicas, two of which must be in sync.
 func KafkaCluster(t testing.TB) *Servers {
 	t.Helper()
-	return brokers(t, 3, nil)
+	return KafkaClusterWith(t, Setup{})
+}
+
+// Setup is what a Kafka cluster may have beside what KafkaCluster gives it. The zero value: nothing.
+type Setup struct {
+	// Doors are further listeners, each with an address a broker: the one that clients who come by this door are told to go to. Behind
+	// it a proxy is to lead to the same place of Servers.Doors, where the broker listens.
+	Doors [][]string
+	// DefaultTimings leaves to the broker how soon it notices who is gone, aborts an abandoned transaction, or lets a group begin;
+	// else all of that is quick.
+	DefaultTimings bool
+}
+
+// KafkaClusterWith is KafkaCluster, set up otherwise.
+func KafkaClusterWith(t testing.TB, with Setup) *Servers {
+	t.Helper()
+	return brokers(t, 3, with, nil)
 }
 
 // KafkaSecure starts one broker that speaks SASL over TLS only, by PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER (unsigned tokens),
@@ -31,7 +47,7 @@ func KafkaCluster(t testing.TB) *Servers {
 func KafkaSecure(t testing.TB) *Servers {
 	t.Helper()
 	c := newCertificates(t)
-	s := brokers(t, 1, &c)
+	s := brokers(t, 1, Setup{}, &c)
 	s.CA, s.Admin, s.App = c.caFile, admin, app
 	return s
 }
@@ -40,9 +56,17 @@ func KafkaSecure(t testing.TB) *Servers {
 type broker struct {
 	id, port, controller int
 	folder               string
+	doors                []door
+	defaultTimings       bool
 }
 
-func brokers(t testing.TB, n int, secure *certificates) *Servers {
+// door is a further listener of a broker, and the address that it gives to clients.
+type door struct {
+	port int
+	told string
+}
+
+func brokers(t testing.TB, n int, with Setup, secure *certificates) *Servers {
 	t.Helper()
 	docker, err := useDocker()
 	if err != nil {
@@ -54,11 +78,17 @@ func brokers(t testing.TB, n int, secure *certificates) *Servers {
 			t.Fatalf("installing Kafka: %v", err)
 		}
 	}
-	ports := mustPorts(t, 2*n)
+	ports := mustPorts(t, (2+len(with.Doors))*n)
+	entrances := make([][]string, len(with.Doors))
 	list := make([]broker, n)
 	voters := make([]string, n)
 	for i := range list {
-		list[i] = broker{id: i + 1, port: ports[i], controller: ports[n+i], folder: t.TempDir()}
+		list[i] = broker{id: i + 1, port: ports[i], controller: ports[n+i], folder: t.TempDir(), defaultTimings: with.DefaultTimings}
+		for j, told := range with.Doors {
+			port := ports[(2+j)*n+i]
+			list[i].doors = append(list[i].doors, door{port, told[i]})
+			entrances[j] = append(entrances[j], address(port))
+		}
 		voters[i] = fmt.Sprintf("%d@%s", i+1, address(ports[n+i]))
 	}
 	specs := make([]spec, n)
@@ -88,7 +118,7 @@ func brokers(t testing.TB, n int, secure *certificates) *Servers {
 		}
 	}
 	nodes := launch(t, specs, ports[:n])
-	return &Servers{Addresses: addresses(nodes), Nodes: nodes}
+	return &Servers{Addresses: addresses(nodes), Nodes: nodes, Doors: entrances}
 }
 
 func (b broker) conf() string { return filepath.Join(b.folder, "server.properties") }
@@ -97,14 +127,26 @@ func (b broker) data() string { return filepath.Join(b.folder, "data") }
 // unlessFormatted begins a shell's command that must run only before the first start.
 func (b broker) unlessFormatted() string { return "test -e " + b.data() + "/meta.properties || " }
 
-// properties configures a node that is broker and controller, for tests: small, and quick to notice who is gone.
+// properties configures a node that is broker and controller, for tests: small.
 func (b broker) properties(voters string, nodes int) string {
 	inSync := max(1, nodes-1)
+	listeners := fmt.Sprintf("CLIENT://127.0.0.1:%d", b.port)
+	advertised, protocols := listeners, "CLIENT:PLAINTEXT"
+	for i, d := range b.doors {
+		listeners += fmt.Sprintf(",DOOR%d://127.0.0.1:%d", i, d.port)
+		advertised += fmt.Sprintf(",DOOR%d://%s", i, d.told)
+		protocols += fmt.Sprintf(",DOOR%d:PLAINTEXT", i)
+	}
+	timings := quickTimings
+	if b.defaultTimings {
+		timings = ""
+	}
 	return fmt.Sprintf(`process.roles=broker,controller
 node.id=%d
 controller.quorum.voters=%s
-listeners=CLIENT://127.0.0.1:%d,CONTROLLER://127.0.0.1:%d
-listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=%s,CONTROLLER://127.0.0.1:%d
+advertised.listeners=%s
+listener.security.protocol.map=%s,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=CLIENT
 log.dirs=%s
@@ -125,7 +167,13 @@ num.network.threads=2
 num.io.threads=2
 background.threads=2
 num.recovery.threads.per.data.dir=1
-group.initial.rebalance.delay.ms=0
+log.cleaner.backoff.ms=500
+%s`, b.id, voters, listeners, b.controller, advertised, protocols, b.data(),
+		nodes, inSync, nodes, nodes, inSync, nodes, inSync, timings)
+}
+
+// quickTimings make a broker quick to notice who is gone.
+const quickTimings = `group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=500
 group.consumer.min.heartbeat.interval.ms=100
 group.consumer.heartbeat.interval.ms=200
@@ -135,10 +183,7 @@ broker.heartbeat.interval.ms=300
 broker.session.timeout.ms=2000
 replica.lag.time.max.ms=3000
 transaction.abort.timed.out.transaction.cleanup.interval.ms=500
-log.cleaner.backoff.ms=500
-`, b.id, voters, b.port, b.controller, b.data(),
-		nodes, inSync, nodes, nodes, inSync, nodes, inSync)
-}
+`
 
 // secured is what SASL over TLS and ACLs add. The later of two values of a key counts.
 func secured(folder string) string {

@@ -128,7 +128,7 @@ func (k *kafkaJars) archive(ctx context.Context) error {
 	}
 	port, controller := ports[0], ports[1]
 	conf := filepath.Join(folder, "server.properties")
-	text := broker{1, port, controller, folder}.properties("1@"+address(controller), 1)
+	text := broker{id: 1, port: port, controller: controller, folder: folder}.properties("1@"+address(controller), 1)
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		return err
 	}

@@ -29,15 +29,16 @@ func (processes) create(s spec) (server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &process{argv: s.local, out: file}, nil
+	return &process{argv: s.local, folder: s.folder, out: file}, nil
 }
 
 // process is one server as a child.
 type process struct {
-	argv []string
-	out  *os.File
-	cmd  *exec.Cmd
-	gone chan struct{} // closed when the child is
+	argv   []string
+	folder string
+	out    *os.File
+	cmd    *exec.Cmd
+	gone   chan struct{} // closed when the child is
 }
 
 func (p *process) start() error {
@@ -46,8 +47,7 @@ func (p *process) start() error {
 	}
 	cmd := exec.Command(p.argv[0], p.argv[1:]...)
 	cmd.Stdout, cmd.Stderr = p.out, p.out
-	cmd.SysProcAttr = child()
-	if err := spawn(cmd); err != nil {
+	if err := Spawn(cmd); err != nil {
 		return err
 	}
 	gone := make(chan struct{})
@@ -96,6 +96,8 @@ func (p *process) signal(s syscall.Signal) error {
 	return p.cmd.Process.Signal(s)
 }
 
+func (p *process) data() (string, error) { return p.folder, nil }
+
 func (p *process) log() string { return lastLines(p.out.Name()) }
 
 func (p *process) remove() error {
@@ -130,7 +132,9 @@ var starter = sync.OnceValue(func() chan<- func() {
 	return work
 })
 
-func spawn(cmd *exec.Cmd) error {
+// Spawn starts a program that ends at the latest with this one, however this one ends, where the system provides for it.
+func Spawn(cmd *exec.Cmd) error {
+	cmd.SysProcAttr = child()
 	done := make(chan error)
 	starter() <- func() { done <- cmd.Start() }
 	return <-done

@@ -2,7 +2,9 @@ package servers
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -94,6 +96,45 @@ func redisNodes(t testing.TB, n int, more func(i, port int, folder string) (stri
 	}
 	nodes := launch(t, specs, ports)
 	return &Servers{Addresses: addresses(nodes), Nodes: nodes}
+}
+
+// LoseData takes from a Redis that does not run what it would start with: it starts empty, or, with cut, as it was before it wrote the
+// last so many bytes of its append-only file. A Cluster's node still knows its place. Only local processes can.
+func (n *Node) LoseData(cut int64) {
+	n.t.Helper()
+	folder, err := n.runs.data()
+	n.must("finding the data of", err)
+	folder = filepath.Join(folder, "appendonlydir")
+	if cut == 0 {
+		n.must("emptying", os.RemoveAll(folder))
+		return
+	}
+	files, err := filepath.Glob(filepath.Join(folder, "*.incr.aof"))
+	n.must("finding the append-only file of", err)
+	var newest os.FileInfo // an earlier one is there only while the file is rewritten
+	for _, file := range files {
+		info, err := os.Stat(file)
+		n.must("looking at the append-only file of", err)
+		if newest == nil || info.ModTime().After(newest.ModTime()) {
+			newest = info
+		}
+	}
+	if newest == nil {
+		return // nothing was ever written
+	}
+	n.must("cutting the append-only file of", os.Truncate(filepath.Join(folder, newest.Name()), max(0, newest.Size()-cut)))
+}
+
+// ClusterInOrder tells whether every node of a Redis Cluster serves and sees all others, and every master has a replica in step.
+func (s *Servers) ClusterInOrder(ctx context.Context) error {
+	for _, a := range s.Addresses {
+		c := redis.NewClient(&redis.Options{Addr: a, DialerRetries: 1, MaxRetries: -1})
+		err := clusterReady(ctx, c, len(s.Addresses))
+		if err := errors.Join(err, c.Close()); err != nil {
+			return fmt.Errorf("the node at %s: %w", a, err)
+		}
+	}
+	return nil
 }
 
 const slots = 16384

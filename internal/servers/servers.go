@@ -31,6 +31,8 @@ type Servers struct {
 	Addresses []string
 	// Nodes are the servers in the order of Addresses.
 	Nodes []*Node
+	// Doors are where the brokers listen for those who come by each door of a Setup: by door, and by broker.
+	Doors [][]string
 	// CA is a PEM file with the authority that signed the servers' certificates; empty: no TLS.
 	CA string
 	// Admin may do all, App only what its test allows it (Kafka) or touch keys that begin with "ruas:" (Redis). The zero Account: no
@@ -66,6 +68,8 @@ type server interface {
 	resume() error
 	alive() bool
 	log() string // the last lines that it wrote
+	// data is the folder of what the server keeps, where this process may change it.
+	data() (string, error)
 	remove() error
 }
 
@@ -89,9 +93,31 @@ func (n *Node) Stop() { n.must("stopping", n.runs.stop()) }
 // Start starts the server again, on its old data and address, and waits until it answers.
 func (n *Node) Start() {
 	n.t.Helper()
-	n.must("starting", n.runs.start())
+	n.Launch()
 	n.must("waiting for", n.wait())
 }
+
+// Launch is Start without waiting: Answers tells when it takes connections.
+func (n *Node) Launch() {
+	n.t.Helper()
+	n.must("starting", n.runs.start())
+}
+
+// Answers tells whether the server takes connections. One that ended by itself fails the test.
+func (n *Node) Answers() bool {
+	n.t.Helper()
+	c, err := net.DialTimeout("tcp", n.Address, time.Second)
+	if err == nil {
+		return c.Close() == nil
+	}
+	if !n.runs.alive() {
+		n.must("waiting for", errors.New("it ended while starting"))
+	}
+	return false
+}
+
+// Log gives the last lines that the server wrote.
+func (n *Node) Log() string { return n.runs.log() }
 
 // Pause freezes the server: connections stay open, answers stop.
 func (n *Node) Pause() { n.must("pausing", n.runs.pause()) }
@@ -166,6 +192,17 @@ func freePorts(n int) ([]int, error) {
 		}
 	}
 	return ports, nil
+}
+
+// Ports are addresses on 127.0.0.1 that nobody listens on, with five digits each.
+func Ports(t testing.TB, n int) []string {
+	t.Helper()
+	ports := mustPorts(t, n)
+	list := make([]string, n)
+	for i, port := range ports {
+		list[i] = address(port)
+	}
+	return list
 }
 
 // mustPorts is freePorts for a test.

@@ -1,0 +1,207 @@
+//go:build integration
+
+package chaos
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// verify holds what was published to a replay of what is in the sources, and what Redis holds to the changelog. until is the time of
+// the last event, before those that end each partition.
+func (s *site) verify(r *Report, until int64) {
+	s.t.Helper()
+	for p := range int32(partitions) {
+		began := time.Now()
+		want := s.replay(p, until)
+		lines := s.compare(r, "franz-go", s.franz, p, want)
+		r.Changes += lines
+		s.compare(r, "kafka-go", s.segmentioReader(&r.Aborted), p, want)
+		s.checkView(r, p)
+		if err := os.Remove(want); err != nil {
+			s.t.Fatal(err)
+		}
+		s.t.Logf("partition %d is compared: %d changes, in %v", p, lines, time.Since(began).Round(time.Millisecond))
+		if lines == 0 {
+			s.t.Fatal("there are no changes: the run proves nothing")
+		}
+	}
+	for p := range int32(partitions) {
+		if err := s.franz(deadLetters, p, func(c *committed) error {
+			r.DeadLetters++
+			if r.DeadLetters == 1 {
+				s.differ(r, "a dead letter: %s %q", c.value, c.headers)
+			}
+			return nil
+		}); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+func (s *site) differ(r *Report, format string, args ...any) {
+	if len(r.Differences) < 100 {
+		r.Differences = append(r.Differences, fmt.Sprintf(format, args...))
+	}
+	s.t.Errorf("DIFFERENCE "+format, args...)
+}
+
+// replay gives a file with the changes that a replay of one partition's events prints. The clock of a partition on Kafka passes every
+// moment before the last events, a millisecond after until: that is where replay is to end.
+func (s *site) replay(p int32, until int64) string {
+	s.t.Helper()
+	folder := s.t.TempDir()
+	args := []string{
+		"replay", "-c", s.workers[0].config, "--strict", "--partitions", strconv.Itoa(partitions),
+		"--until", time.UnixMilli(until).UTC().Format("2006-01-02T15:04:05.000Z"),
+	}
+	for _, source := range sources {
+		path := filepath.Join(folder, source.topic+".jsonl")
+		s.write(path, source.topic, p)
+		args = append(args, source.topic+"="+path)
+	}
+	want := s.file(fmt.Sprintf("changes-%d.jsonl", p))
+	out, err := os.Create(want)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	cmd := exec.CommandContext(s.t.Context(), s.binary, args...)
+	log := s.file("replay.log")
+	message, err := os.Create(log)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	cmd.Env, cmd.Stdout, cmd.Stderr = []string{}, out, message
+	if err := cmd.Run(); err != nil {
+		text, _ := os.ReadFile(log)
+		s.t.Fatalf("replay: %v\n%s", err, text)
+	}
+	for _, f := range []*os.File{out, message} {
+		if err := f.Close(); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	for _, source := range sources {
+		_ = os.Remove(filepath.Join(folder, source.topic+".jsonl")) // an hour's events take room
+	}
+	return want
+}
+
+// write puts a partition's events into a file.
+func (s *site) write(path, topic string, p int32) {
+	s.t.Helper()
+	file, err := os.Create(path)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	to := bufio.NewWriterSize(file, 1<<20)
+	err = s.franz(topic, p, func(c *committed) error {
+		_, _ = to.Write(c.value)
+		return to.WriteByte('\n')
+	})
+	if err == nil {
+		err = to.Flush()
+	}
+	if err == nil {
+		err = file.Close()
+	}
+	if err != nil {
+		s.t.Fatalf("writing a partition's events: %v", err)
+	}
+}
+
+// published is what of a change is elsewhere in its record too.
+type published struct {
+	ID       string
+	Customer string `json:"customer_id"`
+	Segment  string
+	Change   string
+}
+
+// compare reads a partition's changes and holds them to a file of those that were to be. It gives their number.
+func (s *site) compare(r *Report, by string, read reader, p int32, want string) (count int64) {
+	s.t.Helper()
+	file, err := os.Open(want)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	lines := bufio.NewScanner(file)
+	lines.Buffer(nil, 1<<20)
+	at := int64(0)
+	var rest []string // what was published from the first difference on
+	err = read(changes, p, func(c *committed) error {
+		count++
+		if rest != nil {
+			rest = append(rest, string(c.value))
+			return nil
+		}
+		var is published
+		switch {
+		case !lines.Scan():
+			s.differ(r, "partition %d by %s, offset %d: one too many: %s", p, by, c.offset, c.value)
+			rest = []string{string(c.value)}
+		case string(c.value) != lines.Text():
+			s.differ(r, "partition %d by %s, offset %d, change %d:\n got %s\nwant %s", p, by, c.offset, at, c.value, lines.Text())
+			rest = []string{string(c.value)}
+		case json.Unmarshal(c.value, &is) != nil || string(c.key) != is.Customer ||
+			!slices.Equal(c.headers, []string{"segment=" + is.Segment, "change=" + is.Change}):
+			s.differ(r, "partition %d by %s, offset %d: key %q and headers %q of %s", p, by, c.offset, c.key, c.headers, c.value)
+		}
+		at++
+		return nil
+	})
+	if err != nil {
+		s.t.Fatalf("reading changes by %s: %v", by, err)
+	}
+	missing := []string{}
+	if rest != nil && lines.Text() != "" {
+		missing = append(missing, lines.Text())
+	}
+	for lines.Scan() {
+		missing = append(missing, lines.Text())
+	}
+	if rest == nil && len(missing) > 0 {
+		s.differ(r, "partition %d by %s: %d changes, and these are lost behind them: %d, the first is %s", p, by, count, len(missing), missing[0])
+	}
+	if rest != nil {
+		s.classify(r, by, p, rest, missing)
+	}
+	return count
+}
+
+// classify says what became of the changes behind a first difference.
+func (s *site) classify(r *Report, by string, p int32, got, want []string) {
+	times := make(map[string]int)
+	for _, line := range want {
+		times[line]--
+	}
+	for _, line := range got {
+		times[line]++
+	}
+	var lost, more []string
+	for line, n := range times {
+		if n < 0 {
+			lost = append(lost, line)
+		}
+		if n > 0 {
+			more = append(more, line)
+		}
+	}
+	first := func(list []string) string {
+		slices.Sort(list)
+		if len(list) == 0 {
+			return ""
+		}
+		return list[0]
+	}
+	s.differ(r, "partition %d by %s: behind it %d are lost %s\n%d are too many %s\nof %d published and %d expected; with none of both the order differs",
+		p, by, len(lost), first(lost), len(more), first(more), len(got), len(want))
+}

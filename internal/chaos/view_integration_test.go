@@ -1,0 +1,202 @@
+//go:build integration
+
+package chaos
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ruas/ruas/internal/engine"
+	"github.com/ruas/ruas/internal/event"
+	"github.com/ruas/ruas/internal/pipeline"
+	"github.com/ruas/ruas/internal/rule"
+)
+
+// log is what a partition of the changelog comes to.
+type log struct {
+	states map[string]string // by customer
+	task   pipeline.TaskRecord
+	end    int64 // the offset behind the task record
+}
+
+// fold reads a partition of the changelog.
+func (s *site) fold(p int32) *log {
+	s.t.Helper()
+	l := &log{states: make(map[string]string)}
+	err := s.franz(state, p, func(c *committed) (err error) {
+		switch {
+		case string(c.key) == "t":
+			l.end = c.offset + 1
+			l.task, err = pipeline.ParseTaskRecord(c.value)
+		case len(c.key) < 2 || c.key[0] != 'c': // no customer's
+		case c.value == nil:
+			delete(l.states, string(c.key[1:]))
+		default:
+			l.states[string(c.key[1:])] = string(c.value)
+		}
+		return err
+	})
+	if err != nil {
+		s.t.Fatalf("reading the changelog: %v", err)
+	}
+	return l
+}
+
+func (s *site) key(p int32, name string) string {
+	return fmt.Sprintf("%s%s:{%d}:%s", prefix, group, p, name)
+}
+
+// caughtUp tells whether Redis has all that is committed.
+func (s *site) caughtUp(ends [partitions]int64) bool {
+	for p, end := range ends {
+		meta, err := s.view.HGetAll(s.t.Context(), s.key(int32(p), "meta")).Result()
+		if err != nil || meta["building"] != "0" || meta["applied"] != strconv.FormatInt(end, 10) {
+			return false
+		}
+	}
+	return true
+}
+
+// checkView holds everything that Redis has of a partition to the changelog.
+func (s *site) checkView(r *Report, p int32) {
+	s.t.Helper()
+	ctx := s.t.Context()
+	l := s.fold(p)
+	meta, err := s.view.HGetAll(ctx, s.key(p, "meta")).Result()
+	if err != nil {
+		s.t.Fatalf("reading Redis: %v", err)
+	}
+	if meta["building"] != "0" || meta["applied"] != strconv.FormatInt(l.end, 10) || meta["epoch"] != strconv.FormatInt(l.task.Epoch, 10) {
+		s.differ(r, "partition %d: Redis is described by %v, the changelog ends at %d in epoch %d", p, meta, l.end, l.task.Epoch)
+	}
+	s.checkStates(r, p, l)
+	members := make(map[string]bool)
+	e := s.engine()
+	due, err := s.view.ZRangeWithScores(ctx, s.key(p, "deadlines"), 0, -1).Result()
+	if err != nil {
+		s.t.Fatalf("reading Redis: %v", err)
+	}
+	wakes := make(map[string]float64, len(due))
+	for _, z := range due {
+		wakes[z.Member.(string)] = z.Score
+	}
+	for id, value := range l.states {
+		_, encoded, err := pipeline.SplitState([]byte(value))
+		if err != nil {
+			s.t.Fatalf("the state of %q: %v", id, err)
+		}
+		c, err := e.Decode(id, encoded)
+		if err != nil {
+			s.t.Fatalf("the state of %q: %v", id, err)
+		}
+		c.Memberships(func(segment int, in bool, _ int64, _ uint64) bool {
+			if in {
+				members[e.Segments()[segment].Name+"\x00"+id] = true
+			}
+			return true
+		})
+		if at, ok := wakes[id]; c.Deadline() != engine.Never && (!ok || at > float64(c.Deadline())) {
+			s.differ(r, "partition %d: Redis wakes %q at %v (%v), it is due at %d", p, id, at, ok, c.Deadline())
+		}
+	}
+	if at, ok := wakes[""]; !ok || !math.IsInf(at, 1) {
+		s.differ(r, "partition %d: the deadlines have no mark", p)
+	}
+	s.checkMembers(r, p, members)
+	r.States += int64(len(l.states))
+	r.Members += int64(len(members))
+}
+
+func (s *site) checkStates(r *Report, p int32, l *log) {
+	s.t.Helper()
+	found := 0
+	for n := range 64 {
+		key := s.key(p, fmt.Sprintf("s:%d", n))
+		held, err := s.view.HGetAll(s.t.Context(), key).Result()
+		if err != nil {
+			s.t.Fatalf("reading Redis: %v", err)
+		}
+		if _, ok := held[""]; !ok {
+			s.differ(r, "%s has no mark", key)
+		}
+		for id, value := range held {
+			if id == "" {
+				continue
+			}
+			found++
+			if want, ok := l.states[id]; !ok || value != want {
+				s.differ(r, "partition %d: the state of %q in Redis is not that of the changelog (where there is one: %v)", p, id, ok)
+			}
+		}
+	}
+	if found != len(l.states) {
+		s.differ(r, "partition %d: Redis has %d customers, the changelog %d", p, found, len(l.states))
+	}
+}
+
+func (s *site) checkMembers(r *Report, p int32, want map[string]bool) {
+	s.t.Helper()
+	found := 0
+	for n := range 16 {
+		key := s.key(p, fmt.Sprintf("m:%d", n))
+		held, err := s.view.ZRange(s.t.Context(), key, 0, -1).Result()
+		if err != nil {
+			s.t.Fatalf("reading Redis: %v", err)
+		}
+		if !slices.Contains(held, "") {
+			s.differ(r, "%s has no mark", key)
+		}
+		for _, m := range held {
+			if m == "" {
+				continue
+			}
+			found++
+			if !want[m] {
+				s.differ(r, "partition %d: Redis has the member %q, the changelog has not", p, strings.ReplaceAll(m, "\x00", "/"))
+			}
+		}
+	}
+	if found != len(want) {
+		s.differ(r, "partition %d: Redis has %d memberships, the changelog %d", p, found, len(want))
+	}
+}
+
+// engine is that of the site's rules.
+func (s *site) engine() *engine.Engine {
+	s.t.Helper()
+	schema, err := event.LoadSchema()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	set, err := rule.Load(schema, []string{s.file("s10.yaml"), s.file("spender.yaml")})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	e, err := engine.New(set, engine.Options{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return e
+}
+
+// awaitView waits until Redis is at rest with all that is committed.
+func (s *site) awaitView() {
+	s.t.Helper()
+	var ends [partitions]int64
+	s.await("Redis to have all that is committed", func() bool {
+		for p := range ends {
+			ends[p] = s.fold(int32(p)).end
+		}
+		for range 20 {
+			if s.caughtUp(ends) {
+				return true
+			}
+			time.Sleep(250 * time.Millisecond)
+		}
+		return false
+	})
+}
