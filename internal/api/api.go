@@ -21,6 +21,9 @@ import (
 type View interface {
 	// Counts returns the number of members of each segment.
 	Counts(ctx context.Context, segments []string) ([]int64, error)
+	// Warming returns the segments that cannot be decided of every customer yet, because the rules changed, with the moment at which that
+	// ends at the latest, in milliseconds since the epoch; engine.Never: time alone does not end it.
+	Warming(ctx context.Context) (map[string]int64, error)
 	// Members returns at most limit ids of members, in order, from the first one after after.
 	Members(ctx context.Context, segment, after string, limit int) ([]string, error)
 	// Customer returns a customer's state as the engine encoded it; nil: there is no such customer.
@@ -71,9 +74,13 @@ type segmentJSON struct {
 	// Joins and leaves that were published within the last minute.
 	Joins  int `json:"joins_last_minute"`
 	Leaves int `json:"leaves_last_minute"`
+	// Warming says that the segment cannot be decided of every customer yet, because the rules changed: where it cannot, memberships stand
+	// as they were. WarmingUntil is when that ends; it is missing where that is not before the state is built anew.
+	Warming      bool   `json:"warming,omitempty"`
+	WarmingUntil string `json:"warming_until,omitempty"`
 }
 
-func (s *server) describe(g *rule.Segment, members int64) segmentJSON {
+func (s *server) describe(g *rule.Segment, members int64, warming map[string]int64) segmentJSON {
 	out := segmentJSON{
 		Name: g.Name, Title: g.Title, Description: g.Description, Tags: g.Tags, When: g.When.Source, Include: g.Include, Members: members,
 	}
@@ -81,6 +88,10 @@ func (s *server) describe(g *rule.Segment, members int64) segmentJSON {
 		out.Until = g.Until.Source
 	}
 	out.Joins, out.Leaves = s.opt.Feed.LastMinute(g.Name)
+	var until int64
+	if until, out.Warming = warming[g.Name]; out.Warming && until != engine.Never {
+		out.WarmingUntil = time.UnixMilli(until).UTC().Format(timeLayout)
+	}
 	return out
 }
 
@@ -92,7 +103,7 @@ func (s *server) segments(w http.ResponseWriter, r *http.Request) {
 	for i, g := range rules {
 		names[i] = g.Name
 	}
-	counts, err := s.opt.View.Counts(r.Context(), names)
+	counts, warming, err := s.look(r.Context(), names)
 	if err != nil {
 		unavailable(w, err)
 		return
@@ -102,7 +113,7 @@ func (s *server) segments(w http.ResponseWriter, r *http.Request) {
 		Segments []segmentJSON `json:"segments"`
 	}{Rules: e.RulesHash(), Segments: make([]segmentJSON, len(rules))}
 	for i, g := range rules {
-		out.Segments[i] = s.describe(g, counts[i])
+		out.Segments[i] = s.describe(g, counts[i], warming)
 	}
 	reply(w, http.StatusOK, out)
 }
@@ -130,12 +141,21 @@ func (s *server) segment(w http.ResponseWriter, r *http.Request) {
 	if g == nil {
 		return
 	}
-	counts, err := s.opt.View.Counts(r.Context(), []string{g.Name})
+	counts, warming, err := s.look(r.Context(), []string{g.Name})
 	if err != nil {
 		unavailable(w, err)
 		return
 	}
-	reply(w, http.StatusOK, s.describe(g, counts[0]))
+	reply(w, http.StatusOK, s.describe(g, counts[0], warming))
+}
+
+// look reads what changes of segments.
+func (s *server) look(ctx context.Context, names []string) (counts []int64, warming map[string]int64, err error) {
+	if counts, err = s.opt.View.Counts(ctx, names); err != nil {
+		return nil, nil, err
+	}
+	warming, err = s.opt.View.Warming(ctx)
+	return counts, warming, err
 }
 
 const (

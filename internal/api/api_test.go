@@ -31,8 +31,9 @@ segments:
 
 // memory is a View of one customer, who bought for 20.
 type memory struct {
-	state []byte
-	err   error
+	state   []byte
+	warming map[string]int64
+	err     error
 }
 
 func (m *memory) Counts(_ context.Context, segments []string) ([]int64, error) {
@@ -44,6 +45,8 @@ func (m *memory) Counts(_ context.Context, segments []string) ([]int64, error) {
 	}
 	return counts, m.err
 }
+
+func (m *memory) Warming(context.Context) (map[string]int64, error) { return m.warming, m.err }
 
 func (m *memory) Members(_ context.Context, segment, after string, limit int) ([]string, error) {
 	var out []string
@@ -142,6 +145,13 @@ func TestAnswers(t *testing.T) {
 	all := get(t, s.URL+"/v1/segments", 200)
 	if want := `"segments":[` + bigSpender + "," + buyer + "]}"; !strings.HasSuffix(all, want) {
 		t.Errorf("/v1/segments:\n%s\nwant at the end\n%s", all, want)
+	}
+	moment := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
+	view.warming = map[string]int64{"buyer": engine.Never, "big_spender": moment}
+	for name, want := range map[string]string{"buyer": `,"warming":true}`, "big_spender": `,"warming":true,"warming_until":"2026-12-01T00:00:00.000Z"}`} {
+		if got := get(t, s.URL+"/v1/segments/"+name, 200); !strings.HasSuffix(got, want) {
+			t.Errorf("%s while it is warming: %s, want %s at the end", name, got, want)
+		}
 	}
 	view.err = errors.New("the view is being built")
 	for _, path := range []string{"/v1/segments", "/v1/segments/buyer", "/v1/segments/buyer/members", "/v1/customers/a"} {

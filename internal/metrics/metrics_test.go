@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/ruas/ruas/internal/engine"
 	"github.com/ruas/ruas/internal/pipeline"
 )
 
@@ -32,6 +33,8 @@ func TestMetrics(t *testing.T) {
 	m.Written(3, 3*time.Millisecond)
 	m.Lag(3, "purchases", 12)
 	m.Clock(3, 99_000, 9)
+	m.Warming(3, []engine.Warming{{Segment: "big", Until: 1}, {Segment: "small", Until: 2}})
+	m.Warming(3, []engine.Warming{{Segment: "small", Until: 2}})
 	now = now.Add(4 * time.Second) // the clock stands
 
 	_, page := get(t, server.URL+"/metrics")
@@ -45,6 +48,7 @@ func TestMetrics(t *testing.T) {
 		`ruas_lag_records{partition="3",source="purchases"} 12`,
 		`ruas_clock_lag_seconds{partition="3"} 5`,
 		`ruas_deadlines{partition="3"} 9`,
+		`ruas_segment_warming{partition="3",segment="small"} 1`,
 		`ruas_deadlines_fired_total 8`,
 		`ruas_states_written_total 6`,
 		`ruas_state_bytes_written_total 600`,
@@ -57,9 +61,12 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("the page lacks %s", line)
 		}
 	}
+	if strings.Contains(page, `ruas_segment_warming{partition="3",segment="big"}`) {
+		t.Error("a segment that has warmed up is still told of")
+	}
 	m.Released(3)
 	_, page = get(t, server.URL+"/metrics")
-	for _, gone := range []string{"ruas_lag_records{", "ruas_clock_lag_seconds{", "ruas_deadlines{"} {
+	for _, gone := range []string{"ruas_lag_records{", "ruas_clock_lag_seconds{", "ruas_deadlines{", "ruas_segment_warming{"} {
 		if strings.Contains(page, gone) {
 			t.Errorf("a partition given up is still told of in %s", gone)
 		}

@@ -164,3 +164,19 @@ func (r *Reader) Tasks(ctx context.Context) ([]Task, error) {
 	}
 	return tasks, nil
 }
+
+// Warming gives the segments that cannot be decided of every customer yet, because the rules changed, with the moment at which that ends at
+// the latest, in milliseconds since the epoch; engine.Never: time alone does not end it.
+func (r *Reader) Warming(ctx context.Context) (map[string]int64, error) {
+	tasks, err := r.Tasks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	warming := make(map[string]int64)
+	for i := range tasks {
+		for _, w := range tasks[i].Record.Warming {
+			warming[w.Segment] = max(warming[w.Segment], w.Until)
+		}
+	}
+	return warming, nil
+}
