@@ -54,6 +54,14 @@ func (w *world) checkPartition(p int32, read *reader, redis snapshot) error {
 	}
 	w.changes += len(got)
 	if err := equal(fmt.Sprintf("the changes of partition %d are not what the committed inputs ask for", p), got, want.lines()); err != nil {
+		w.say("the steps of partition %d, as its task records tell:", p)
+		for _, line := range want.account {
+			w.say("%s", line)
+		}
+		w.say("what was published:")
+		for i, line := range got {
+			w.say("%d (offset %d): %s", i, read.topics[changes].records[p][i].Offset, line)
+		}
 		return err
 	}
 	if w.scenario.Records {

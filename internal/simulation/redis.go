@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/alicebob/miniredis/v2/server"
 	goredis "github.com/redis/go-redis/v9"
 )
 
@@ -57,7 +58,8 @@ func (w *world) look() (snapshot, error) {
 func (w *world) remember(f *Fault) {
 	s, err := w.look()
 	if err != nil {
-		w.t.Fatal(err)
+		w.fail(err.Error())
+		return
 	}
 	s.of = f
 	w.snaps = append(w.snaps, s)
@@ -68,6 +70,11 @@ func (w *world) restore(s snapshot) {
 	cl := w.ownRedis()
 	defer func() { _ = cl.Close() }()
 	ctx := context.Background()
+	w.mu.Lock()
+	full := w.full
+	w.mu.Unlock()
+	w.setFull(false)
+	defer w.setFull(full)
 	_, err := cl.TxPipelined(ctx, func(p goredis.Pipeliner) error {
 		p.FlushAll(ctx)
 		for k, fields := range s.hashes {
@@ -81,7 +88,7 @@ func (w *world) restore(s snapshot) {
 		return nil
 	})
 	if err != nil {
-		w.t.Fatalf("rolling Redis back: %v", err)
+		w.fail(fmt.Sprintf("rolling Redis back: %v", err))
 	}
 }
 
@@ -105,6 +112,25 @@ func (w *world) injectRedis(f *Fault) {
 		w.setFull(true)
 		w.later(f.For, func() { w.setFull(false) })
 	}
+}
+
+// refuseWrites is a Redis that has no room, as far as this pipeline sees it: it refuses a command that writes within a transaction, and then
+// the transaction. The embedded one does not know how to drop a transaction for that: the connection is closed instead.
+func (w *world) refuseWrites(peer *server.Peer, command string, _ ...string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.full && (command == "HSET" || command == "ZADD"):
+		w.refused[peer] = true
+		peer.WriteError("OOM command not allowed when used memory > 'maxmemory'.")
+		return true
+	case command == "EXEC" && w.refused[peer]:
+		delete(w.refused, peer)
+		peer.WriteError("EXECABORT Transaction discarded because of previous errors.")
+		peer.Close()
+		return true
+	}
+	return false
 }
 
 func (w *world) setFull(full bool) {

@@ -1,9 +1,11 @@
 package simulation
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -21,6 +23,8 @@ type reference struct {
 	customers map[string]*known
 	clock     int64
 	out       []engine.Change
+	// account tells the steps in words, with the changes that each asks for.
+	account []string
 	// rejected are the places of records that are no good, ahead of those beyond reach.
 	rejected []place
 }
@@ -91,7 +95,7 @@ func (r *reference) step(records [][]*kgo.Record, began, clock int64) {
 			ev = *ev.Clone()
 			if ev.Time > clock {
 				// It was ahead of the present: the clock is never beyond that.
-				if ev.Time > clock+aheadMost {
+				if ev.Time > farAhead {
 					r.rejected = append(r.rejected, place{rec.Topic, rec.Offset})
 					continue
 				}
@@ -122,8 +126,8 @@ func (r *reference) step(records [][]*kgo.Record, began, clock int64) {
 	r.clock = max(r.clock, clock)
 }
 
-// aheadMost is how far ahead of the present an event may be; those of the load are far below, or far beyond.
-const aheadMost = 3_600_000
+// farAhead is beyond what any present of a run allows; what else is ahead in the load is a little so.
+var farAhead = epoch.Add(12 * time.Hour).UnixMilli()
 
 // fire decides everybody who is due before a moment, in order of moment and id.
 func (r *reference) fire(until int64) {
@@ -187,9 +191,26 @@ func (w *world) expected(p int32, tasks []pipeline.TaskRecord, read *reader) (*r
 			}
 			records[i], at[i] = list[at[i]:end], end
 		}
+		before := len(r.out)
 		r.step(records, t.Began, t.Clock)
+		r.account = append(r.account, accountOf(&t, records, r, before)...)
 	}
 	return r, nil
+}
+
+// accountOf tells a step in words.
+func accountOf(t *pipeline.TaskRecord, records [][]*kgo.Record, r *reference, before int) []string {
+	clock := func(ms int64) string { return time.UnixMilli(ms).UTC().Format("04:05.000") }
+	lines := []string{fmt.Sprintf("epoch %d, clock %s to %s", t.Epoch, clock(t.Began), clock(t.Clock))}
+	for i, list := range records {
+		for _, rec := range list {
+			lines = append(lines, fmt.Sprintf("  %s %d: %s", sources[i], rec.Offset, rec.Value))
+		}
+	}
+	for i := before; i < len(r.out); i++ {
+		lines = append(lines, fmt.Sprintf("  -> %d: %s", i, r.engine.AppendJSON(nil, &r.out[i])))
+	}
+	return lines
 }
 
 // replayed answers all events at once, as replay does: time moves by records alone.

@@ -337,7 +337,8 @@ func (w *world) produce(ev *Event) {
 	if w.producer == nil {
 		var err error
 		if w.producer, err = kgo.NewClient(w.own(kgo.TransactionalID("shop"))...); err != nil {
-			w.t.Fatal(err)
+			w.fail(err.Error())
+			return
 		}
 	}
 	end := kgo.TryCommit
@@ -357,7 +358,8 @@ func (w *world) produce(ev *Event) {
 		}
 		w.producer.Close()
 		if w.producer, err = kgo.NewClient(w.own(kgo.TransactionalID("shop"))...); err != nil {
-			w.t.Fatal(err)
+			w.fail(err.Error())
+			return
 		}
 	}
 }

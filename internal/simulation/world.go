@@ -60,7 +60,8 @@ type world struct {
 
 	mu      sync.Mutex
 	workers [slots]*worker
-	full    bool // Redis takes no writes
+	full    bool                  // Redis takes no writes
+	refused map[*server.Peer]bool // connections whose transaction will be
 	snaps   []snapshot
 	gone    []*worker // that were replaced
 	pending sync.WaitGroup
@@ -94,7 +95,7 @@ func (r *record) String() string {
 // newWorld starts the servers.
 func newWorld(t *testing.T, s *Scenario) *world {
 	t.Helper()
-	w := &world{t: t, scenario: s, began: time.Now(), log: &record{}, network: &kfake.VirtualNetwork{}}
+	w := &world{t: t, scenario: s, began: time.Now(), log: &record{}, refused: make(map[*server.Peer]bool), network: &kfake.VirtualNetwork{}}
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -134,17 +135,6 @@ func (w *world) own(more ...kgo.Opt) []kgo.Opt {
 			return func(r *kgo.Record, n int) int { return int(w.partition(r.Key, int32(n))) }
 		})),
 	}, more...)
-}
-
-// refuseWrites is a Redis that has no room: the transaction that would write is refused where it begins.
-func (w *world) refuseWrites(peer *server.Peer, command string, _ ...string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.full && (command == "WATCH" || command == "DEL" || command == "HSET") {
-		peer.WriteError("OOM command not allowed when used memory > 'maxmemory'.")
-		return true
-	}
-	return false
 }
 
 // close ends everything that may still run.
