@@ -22,7 +22,7 @@ func (c *compiler) call(e ast.Expr, sc *scope) node {
 	case operators.LogicalNot:
 		n := c.expr(args[0], sc)
 		return node{
-			typ: types.BoolType, safe: n.safe, next: n.next, missing: n.missing, judged: judgeNot(&n),
+			typ: types.BoolType, safe: n.safe, next: n.next, missing: n.missing, judged: judgeNot(&n), hint: hintNot(n.hint),
 			eval: func(f *Frame) feature.Val { return not(n.eval(f)) },
 		}
 	case operators.NotStrictlyFalse:

@@ -124,13 +124,17 @@ func (c *compiler) countAgainst(op relation, size ast.Expr, k int64, sc *scope) 
 	if n.window != nil {
 		return n.window.against(op, int(k)), true
 	}
-	return node{typ: types.BoolType, safe: n.safe, next: n.next, eval: func(f *Frame) feature.Val {
+	out := node{typ: types.BoolType, safe: n.safe, next: n.next, eval: func(f *Frame) feature.Val {
 		v := n.eval(f)
 		if v.K == feature.None {
 			return v
 		}
 		return feature.OfBool(op&orderOf(v.Int(), k) != 0)
-	}}, true
+	}}
+	if n.grows {
+		out.hint = atLeast(op, int(k), func(f *Frame, count int) bool { return n.eval(f).Int() >= int64(count) })
+	}
+	return out, true
 }
 
 // against compares the count with k. It reaches k where the k-th newest event is in the window, and falls below when that
@@ -150,6 +154,9 @@ func (w *countWindow) against(op relation, k int) node {
 			}
 		}
 		return feature.OfBool(op&r != 0)
+	}
+	if len(w.errs) == 0 {
+		n.hint = atLeast(op, k, w.reaches)
 	}
 	n.next = func(f *Frame) int64 {
 		next := int64(feature.Forever)

@@ -66,7 +66,7 @@ func (c *compiler) quantify(l list, name string, body ast.Expr, all bool, canoni
 	n.typ = types.BoolType
 	if all {
 		of := n.eval
-		n.eval = func(f *Frame) feature.Val { return not(of(f)) }
+		n.eval, n.hint = func(f *Frame) feature.Val { return not(of(f)) }, hintNot(n.hint)
 	}
 	return n
 }
@@ -78,7 +78,12 @@ func (c *compiler) anyOf(l, own *baseList) node {
 	if own != nil {
 		errs = errs[:len(errs)-1] // filter put own last
 	}
+	var hint func(f *Frame) (feature.Val, bool)
+	if len(errs) == 0 { // one event for which the lambda holds is enough, whatever the others are
+		hint = func(f *Frame) (feature.Val, bool) { return feature.OfBool(true), l.any(f) }
+	}
 	return node{
+		hint: hint,
 		eval: func(f *Frame) feature.Val {
 			for _, e := range errs {
 				if e.any(f) {

@@ -39,6 +39,8 @@ func (n *node) judge(f *Frame) (v feature.Val, known bool) {
 		return n.judged.eval(f)
 	case n.reads.known(f):
 		return n.eval(f), true
+	case n.hint != nil:
+		return n.hint(f)
 	}
 	return feature.Val{}, false
 }
@@ -83,6 +85,28 @@ func judgeNot(of *node) *judged {
 		v, known := of.judged.eval(f)
 		return not(v), known
 	}}
+}
+
+// hintNot is ! of what is known already.
+func hintNot(hint func(f *Frame) (feature.Val, bool)) func(f *Frame) (feature.Val, bool) {
+	if hint == nil {
+		return nil
+	}
+	return func(f *Frame) (feature.Val, bool) {
+		v, known := hint(f)
+		return not(v), known
+	}
+}
+
+// atLeast compares a number of events with k as far as those decide that are known.
+func atLeast(op relation, k int, reaches func(f *Frame, n int) bool) func(f *Frame) (feature.Val, bool) {
+	more := feature.OfBool(op&greater != 0)
+	return func(f *Frame) (feature.Val, bool) {
+		if reaches(f, k+1) || (op&greater != 0) == (op&equal != 0) && reaches(f, k) {
+			return more, true
+		}
+		return feature.Val{}, false
+	}
 }
 
 // judgeConditional is ?:.

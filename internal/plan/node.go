@@ -34,6 +34,10 @@ type node struct {
 	// Of operands, for customers of whom something is unknown: how to judge them, or else all that they look at.
 	judged *judged
 	reads  *reads
+	// hint gives the value where what is known is enough for it, though not all is; nil: it never is.
+	hint func(f *Frame) (v feature.Val, known bool)
+	// grows: the value is a number of events that is no smaller where more events are known.
+	grows bool
 }
 
 func (n *node) nextChange(f *Frame) int64 {

@@ -40,7 +40,7 @@ func (c *compiler) sizeUpTo(of ast.Expr, n int, sc *scope) (node, bool) {
 func (c *compiler) count(l list, n int, canonical string, sc *scope) node {
 	if b, ok := l.(*baseList); ok && b.finite() {
 		b.require(b.hi, n)
-		out := node{typ: types.IntType, next: b.next, eval: func(f *Frame) feature.Val {
+		out := node{typ: types.IntType, grows: len(b.errs) == 0, next: b.next, eval: func(f *Frame) feature.Val {
 			if b.failed(f) {
 				return feature.Val{}
 			}
@@ -68,7 +68,8 @@ func (c *compiler) count(l list, n int, canonical string, sc *scope) node {
 		return c.countRows(l)
 	}
 	r := c.reducer(l, feature.Fold{Count: true}, nil, nil, canonical, sc)
-	return node{typ: types.IntType, next: r.next, eval: func(f *Frame) feature.Val {
+	base, isBase := l.(*baseList)
+	return node{typ: types.IntType, grows: isBase && len(base.errs) == 0, next: r.next, eval: func(f *Frame) feature.Val {
 		a, ok := r.run(f)
 		if !ok {
 			return feature.Val{}
