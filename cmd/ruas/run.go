@@ -51,11 +51,11 @@ machines with the same configuration to share the work. SIGINT and SIGTERM end i
 			if err != nil {
 				return err
 			}
-			w, err := newWorker(c, compiled, logger)
+			w, err := newWorker(c, compiled, !noAPI && c.HTTP.Listen != "", logger)
 			if err != nil {
 				return err
 			}
-			return w.run(cmd.Context(), !noAPI)
+			return w.run(cmd.Context())
 		},
 	}
 	configFlag(cmd, &path)
@@ -73,10 +73,11 @@ type worker struct {
 	pipeline  *pipeline.Pipeline
 	partition func(key []byte, n int32) int32
 	registry  *prometheus.Registry
+	serveAPI  bool
 }
 
-func newWorker(c *config.Config, r rules, logger *zap.Logger) (*worker, error) {
-	w := &worker{config: c, engine: r.engine, logger: logger, registry: prometheus.NewRegistry()}
+func newWorker(c *config.Config, r rules, serveAPI bool, logger *zap.Logger) (*worker, error) {
+	w := &worker{config: c, serveAPI: serveAPI, engine: r.engine, logger: logger, registry: prometheus.NewRegistry()}
 	var err error
 	if w.partition, err = kafka.Partitioner(string(c.Partitioner)); err != nil {
 		return nil, err
@@ -94,6 +95,7 @@ func newWorker(c *config.Config, r rules, logger *zap.Logger) (*worker, error) {
 		MaxClockSkew:   c.MaxClockSkew,
 		Silent:         c.FirstStart == config.FirstStartSilent,
 		ContinueOnLoss: c.OnDataLoss == config.DataLossContinue,
+		Follow:         serveAPI,
 		RulesVersion:   c.RulesVersion,
 		Partition:      w.partition,
 		BatchRecords:   c.Batch.Records, BatchBytes: c.Batch.Bytes, ReadAhead: c.ReadAhead, CacheCustomers: c.Cache.Customers,
@@ -154,7 +156,7 @@ func (w *worker) observer() *metrics.Metrics {
 }
 
 // run works until ctx is done or something cannot go on.
-func (w *worker) run(ctx context.Context, serveAPI bool) (err error) {
+func (w *worker) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, w.redis.Close()) }()
 	var (
 		listeners [2]net.Listener
@@ -183,7 +185,7 @@ func (w *worker) run(ctx context.Context, serveAPI bool) (err error) {
 		return w.pipeline.Run(groupCtx)
 	})
 	var next http.Handler
-	if serveAPI && listeners[0] != nil {
+	if w.serveAPI {
 		feed := api.NewFeed(api.FeedOptions{Remember: 1000, Now: time.Now})
 		next = w.api(feed)
 		group.Go(func() error { return w.follow(groupCtx, feed) })

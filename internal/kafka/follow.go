@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
 )
 
 // Follow calls each for every committed record that is written to a topic from now on, in no group, until ctx is done, which is no
@@ -22,6 +23,7 @@ func (k *Kafka) Follow(ctx context.Context, topic string, each func(value []byte
 		return err
 	}
 	defer client.Close()
+	said := ""
 	for {
 		fetches := client.PollFetches(ctx)
 		if ctx.Err() != nil {
@@ -32,8 +34,17 @@ func (k *Kafka) Follow(ctx context.Context, topic string, each func(value []byte
 				return fmt.Errorf("reading %s: %w", topic, err)
 			}
 		}
+		for _, e := range fetches.Errors() {
+			if err := k.explain("following "+topic, e.Err, reading(topic)); err.Error() != said {
+				said = err.Error()
+				k.opt.Logger.Warn("changes are not followed", zap.Error(err))
+			}
+		}
 		if len(fetches.Errors()) > 0 && !sleep(ctx, time.Second) {
 			return nil
+		}
+		if fetches.NumRecords() > 0 {
+			said = ""
 		}
 	}
 }

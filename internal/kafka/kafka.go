@@ -152,9 +152,9 @@ func (k *Kafka) explain(doing string, err error, to access) error {
 		return &pipeline.Refusal{Unreachable: true, Reason: fmt.Sprintf("%s: Kafka does not accept the user or the password "+
 			"(kafka.sasl; user %q): %v", doing, k.opt.SASL.User, err)}
 	case errors.Is(err, kerr.InvalidSessionTimeout):
-		return &pipeline.Refusal{Reason: fmt.Sprintf("%s: the broker does not allow a session_timeout of %v: %v", doing, k.opt.SessionTimeout, err)}
+		return &pipeline.Refusal{Unreachable: true, Reason: fmt.Sprintf("%s: the broker does not allow a kafka.session_timeout of %v: %v", doing, k.opt.SessionTimeout, err)}
 	case errors.Is(err, kerr.InvalidTransactionTimeout):
-		return &pipeline.Refusal{Reason: fmt.Sprintf("%s: the broker does not allow a transaction_timeout of %v: %v", doing, k.opt.TransactionTimeout, err)}
+		return &pipeline.Refusal{Unreachable: true, Reason: fmt.Sprintf("%s: the broker does not allow a kafka.transaction_timeout of %v: %v", doing, k.opt.TransactionTimeout, err)}
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }

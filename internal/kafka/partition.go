@@ -69,11 +69,13 @@ func (k *Kafka) Open(ctx context.Context, layout pipeline.Layout, number int32, 
 // look makes sure that the topics are still those of the layout: a client that is made now would not notice.
 func (p *partition) look(ctx context.Context) error {
 	var (
-		now found
-		err error
+		now    found
+		err    error
+		topics = p.layout.Topics
 	)
+	topics.Follow = false // a session does not
 	for end := time.Now().Add(spread); ; {
-		if now, err = p.k.layout(ctx, p.producer, p.layout.Topics); err == nil {
+		if now, err = p.k.layout(ctx, p.producer, topics); err == nil {
 			err = now.same(&p.layout)
 		}
 		if !absent(err) || time.Now().After(end) || !sleep(ctx, 100*time.Millisecond) {

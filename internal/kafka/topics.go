@@ -134,7 +134,13 @@ func (k *Kafka) remembered(ctx context.Context, cl *kgo.Client, f *found) error 
 	}
 	admin := kadm.NewClient(cl)
 	// The offsets are read first: what was committed meanwhile is in both, or in the state alone.
-	offsets, err := admin.FetchOffsets(ctx, k.opt.Group)
+	var offsets kadm.OffsetResponses
+	patient, cancel := context.WithTimeout(ctx, k.opt.Patience) // a new cluster makes the topic of its groups first
+	defer cancel()
+	err := retry(patient, func() (err error) {
+		offsets, err = admin.FetchOffsets(ctx, k.opt.Group)
+		return err
+	})
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 		return k.explain("reading the offsets of the group "+k.opt.Group, err, access{})
 	}
@@ -225,6 +231,9 @@ func (k *Kafka) layout(ctx context.Context, cl *kgo.Client, topics pipeline.Topi
 		{topics.State, []kmsg.ACLOperation{kmsg.ACLOperationRead, kmsg.ACLOperationWrite}},
 		{topics.Changes, []kmsg.ACLOperation{kmsg.ACLOperationWrite}},
 		{topics.DeadLetters, []kmsg.ACLOperation{kmsg.ACLOperationWrite}},
+	}
+	if topics.Follow {
+		all[1].operations = append(all[1].operations, kmsg.ACLOperationRead)
 	}
 	for _, s := range topics.Sources {
 		all = append(all, needs{s.Topic, []kmsg.ACLOperation{kmsg.ACLOperationRead}})

@@ -24,6 +24,8 @@ type Log interface {
 type Topics struct {
 	Sources                     []SourceTopic
 	Changes, State, DeadLetters string
+	// Follow says that the changes are read too, by who serves them.
+	Follow bool
 	// AcceptLoss says that a state topic that was lost may be begun anew.
 	AcceptLoss bool
 	// Look says that nothing is created: what is missing is a *TopicGone.

@@ -62,7 +62,9 @@ type Options struct {
 	Silent bool
 	// ContinueOnLoss goes on where unread offsets are gone, instead of stopping the partition.
 	ContinueOnLoss bool
-	RulesVersion   int64
+	// Follow says that the worker serves what is published, and must be allowed to read it.
+	Follow       bool
+	RulesVersion int64
 	// Partition is how producers choose a key's partition among n; nil: it is not checked.
 	Partition func(key []byte, n int32) int32
 
@@ -175,7 +177,9 @@ func (p *Pipeline) Run(ctx context.Context) error {
 
 // prepare sees to the topics. What is not there while the worker was at work already may come back.
 func (p *Pipeline) prepare(ctx context.Context) (Layout, error) {
-	topics := Topics{Changes: p.opt.Changes, State: p.opt.State, DeadLetters: p.opt.DeadLetters, AcceptLoss: p.opt.ContinueOnLoss}
+	topics := Topics{
+		Changes: p.opt.Changes, State: p.opt.State, DeadLetters: p.opt.DeadLetters, Follow: p.opt.Follow, AcceptLoss: p.opt.ContinueOnLoss,
+	}
 	for _, s := range p.opt.Sources {
 		topics.Sources = append(topics.Sources, SourceTopic{Topic: s.Topic, Optional: s.Optional})
 	}

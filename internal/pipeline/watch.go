@@ -17,7 +17,7 @@ var errTopics = errors.New("the topics are not those that were there")
 func (p *Pipeline) watchTopics(ctx context.Context, leave context.CancelCauseFunc, layout Layout) {
 	topics := layout.Topics
 	topics.Look = true
-	for p.pause(ctx, p.opt.LookForTopics) {
+	for every := p.opt.LookForTopics; p.pause(ctx, every); {
 		now, err := p.opt.Log.Prepare(ctx, topics)
 		switch {
 		case ctx.Err() != nil:
@@ -34,11 +34,14 @@ func (p *Pipeline) watchTopics(ctx context.Context, leave context.CancelCauseFun
 			leave(err)
 			return
 		}
+		if every = p.opt.LookForTopics; err != nil {
+			every = min(every, compareSoon)
+		}
 		if !p.status.note(ofTopics, err) {
 			continue
 		}
 		if err == nil {
-			p.opt.Logger.Info("all topics are there again")
+			p.opt.Logger.Info("all topics are as they should be again")
 			continue
 		}
 		p.opt.Logger.Error("looking at the topics", zap.Error(err))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -334,10 +335,16 @@ func served(doing string, cmds []goredis.Cmder, err error) error {
 	if len(cmds) == 0 {
 		return explain(doing, err)
 	}
+	var first error
 	for _, c := range cmds {
-		if err := c.Err(); err != nil && !errors.Is(err, goredis.Nil) {
+		err := c.Err()
+		switch {
+		case err == nil || errors.Is(err, goredis.Nil):
+		case !strings.HasPrefix(err.Error(), "EXECABORT"): // which says that another one tells why
 			return explain(doing, err)
+		case first == nil:
+			first = explain(doing, err)
 		}
 	}
-	return nil
+	return first
 }

@@ -121,6 +121,7 @@ func (s *shard) writeMembers(ctx context.Context, p goredis.Pipeliner, u *pipeli
 func (s *shard) swap(ctx context.Context, doing string, from, to pipeline.Fence, check func(goredis.Pipeliner) *lookout,
 	write func(goredis.Pipeliner),
 ) error {
+	var why error // of the last try, in words: the client looks into the errors that it is given
 	err := s.cl.Watch(ctx, func(tx *goredis.Tx) error {
 		var (
 			numbers *goredis.SliceCmd
@@ -133,7 +134,7 @@ func (s *shard) swap(ctx context.Context, doing string, from, to pipeline.Fence,
 			}
 			return nil
 		})
-		if err = served(doing, cmds, err); err != nil {
+		if why = served(doing, cmds, err); why != nil {
 			return err
 		}
 		is, err := fence(numbers.Val())
@@ -149,10 +150,11 @@ func (s *shard) swap(ctx context.Context, doing string, from, to pipeline.Fence,
 		if is != from {
 			return stale("its fence is %+v, not %+v", is, from)
 		}
-		_, err = tx.TxPipelined(ctx, func(p goredis.Pipeliner) error {
+		cmds, err = tx.TxPipelined(ctx, func(p goredis.Pipeliner) error {
 			write(p)
 			return nil
 		})
+		why = served(doing, cmds, err)
 		return err
 	}, s.keys.meta)
 	switch {
@@ -160,6 +162,8 @@ func (s *shard) swap(ctx context.Context, doing string, from, to pipeline.Fence,
 		return err
 	case errors.Is(err, goredis.TxFailedErr):
 		return stale("it was written by another worker at the same moment")
+	case why != nil:
+		return why
 	}
 	return explain(doing, err)
 }
