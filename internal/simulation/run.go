@@ -131,7 +131,7 @@ func (w *world) inject(f *Fault) {
 // happens counts a fault that takes place.
 func (w *world) happens(f *Fault) {
 	w.mu.Lock()
-	w.injected++
+	w.injected[f.Kind]++
 	w.mu.Unlock()
 	w.say("FAULT %v", *f)
 }

@@ -94,9 +94,11 @@ type Result struct {
 	Wrong []string
 	// Log holds the faults as they happened and the workers' logs, in virtual time.
 	Log string
-	// Changes that were published, Injected faults that took place, Lasted in virtual time.
-	Changes, Injected int
-	Lasted            time.Duration
+	// Faults that took place, by kind.
+	Faults map[Kind]int
+	// Changes that were published, Lasted in virtual time.
+	Changes int
+	Lasted  time.Duration
 }
 
 // Run runs a scenario in a bubble of its own. It fails t only where the simulation itself cannot go on.
@@ -108,7 +110,7 @@ func Run(t *testing.T, s *Scenario) *Result {
 		defer w.close()
 		w.run()
 		result.Wrong, result.Log = w.wrong, w.log.String()
-		result.Changes, result.Injected, result.Lasted = w.changes, w.injected, time.Since(w.began)
+		result.Changes, result.Faults, result.Lasted = w.changes, w.injected, time.Since(w.began)
 	})
 	return result
 }

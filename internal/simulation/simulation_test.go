@@ -3,8 +3,11 @@ package simulation_test
 import (
 	"flag"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,17 +29,52 @@ func TestSimulation(t *testing.T) {
 		first = uint64(time.Now().UnixNano()) % 1_000_000_000
 	}
 	t.Logf("seeds %d to %d", first, first+uint64(*seeds)-1)
+	var all account
+	t.Cleanup(func() { t.Log(all.table()) })
 	for n := range *seeds {
 		t.Run(fmt.Sprintf("seed=%d", first+uint64(n)), func(t *testing.T) {
 			t.Parallel()
 			for range *times {
-				one(t, first+uint64(n))
+				one(t, first+uint64(n), &all)
 			}
 		})
 	}
 }
 
-func one(t *testing.T, seed uint64) {
+// account adds up what took place.
+type account struct {
+	mu      sync.Mutex
+	runs    int
+	changes int
+	lasted  time.Duration
+	faults  map[simulation.Kind]int
+}
+
+func (a *account) add(r *simulation.Result) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.runs++
+	a.changes += r.Changes
+	a.lasted += r.Lasted
+	if a.faults == nil {
+		a.faults = make(map[simulation.Kind]int)
+	}
+	for kind, n := range r.Faults {
+		a.faults[kind] += n
+	}
+}
+
+func (a *account) table() string {
+	var b strings.Builder
+	total := 0
+	for _, kind := range slices.Sorted(maps.Keys(a.faults)) {
+		fmt.Fprintf(&b, "%8d  %s\n", a.faults[kind], kind)
+		total += a.faults[kind]
+	}
+	return fmt.Sprintf("%d runs, %v of virtual time, %d changes, %d faults:\n%s", a.runs, a.lasted.Round(time.Minute), a.changes, total, b.String())
+}
+
+func one(t *testing.T, seed uint64, all *account) {
 	t.Helper()
 	s := simulation.New(seed)
 	if *keep != "" {
@@ -52,8 +90,9 @@ func one(t *testing.T, seed uint64) {
 	}
 	start := time.Now()
 	r := simulation.Run(t, s)
+	all.add(r)
 	if *show {
-		t.Logf("%v\n%s\n%d changes, %d faults, %v in %v", s, r.Log, r.Changes, r.Injected, r.Lasted, time.Since(start))
+		t.Logf("%v\n%s\n%d changes, %v in %v", s, r.Log, r.Changes, r.Lasted, time.Since(start))
 	}
 	if len(r.Wrong) == 0 {
 		return

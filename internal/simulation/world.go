@@ -66,8 +66,9 @@ type world struct {
 	gone    []*worker // that were replaced
 	pending sync.WaitGroup
 
-	wrong             []string
-	changes, injected int
+	wrong    []string
+	changes  int
+	injected map[Kind]int
 }
 
 // record is a log in virtual time.
@@ -95,7 +96,7 @@ func (r *record) String() string {
 // newWorld starts the servers.
 func newWorld(t *testing.T, s *Scenario) *world {
 	t.Helper()
-	w := &world{t: t, scenario: s, began: time.Now(), log: &record{}, refused: make(map[*server.Peer]bool), network: &kfake.VirtualNetwork{}}
+	w := &world{t: t, scenario: s, began: time.Now(), log: &record{}, injected: make(map[Kind]int), refused: make(map[*server.Peer]bool), network: &kfake.VirtualNetwork{}}
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
