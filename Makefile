@@ -2,7 +2,7 @@
 BIN := $(CURDIR)/.servers/bin
 LINT_VERSION := $(shell sed -n 's/^LINT_VERSION=//p' .ci/run)
 
-.PHONY: help build check lint test race integration differential fuzz bench docs up down clean
+.PHONY: help build check lint test race integration differential chaos recovery fuzz bench docs up down clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -30,6 +30,16 @@ integration: ## the tests on real servers: containers where Docker answers, else
 PAIRS ?= 100000
 differential: ## PAIRS (100,000) pairs of a rule and a history, engine against stock CEL
 	go test ./internal/engine -run '^TestDifferential$$' -count=1 -timeout 2h -v -args -pairs $(PAIRS)
+
+CHAOS ?= 5m
+SEED ?= 0
+LOGS ?= $(CURDIR)/.servers/chaos
+chaos: ## CHAOS (5m) of faults on real servers and workers, half on one Redis, half on a Cluster; SEED repeats one, logs and report are in LOGS
+	go test -tags integration ./internal/chaos -run '^TestChaos$$' -count=1 -timeout 0 -v -args -duration $(CHAOS) -seed $(SEED) -logs $(LOGS)
+
+CUSTOMERS ?= 200000
+recovery: ## how soon changes come again after FLUSHALL, and after a worker's end, with CUSTOMERS (200,000)
+	go test -tags integration ./internal/chaos -run '^TestRecovery$$' -count=1 -timeout 0 -v -args -customers $(CUSTOMERS) -times 3 -logs $(LOGS)
 
 FUZZTIME ?= 5m
 fuzz: ## every fuzz target for FUZZTIME (5m)

@@ -24,6 +24,7 @@ const (
 	RedisOld     Kind = "redis-old"     // the same, with the end of the append-only file cut off: Redis is as it was a while ago
 	RedisEmpty   Kind = "redis-empty"   // the same, with nothing
 	RedisFlush   Kind = "redis-flush"   // FLUSHALL
+	RedisKeys    Kind = "redis-keys"    // some keys are gone
 	RedisFull    Kind = "redis-full"    // maxmemory is reached: Redis refuses writes
 	ClusterKill  Kind = "cluster-kill"  // a Cluster's master is killed, and started again when its replica has taken over
 	ClusterMove  Kind = "cluster-move"  // CLUSTER FAILOVER: a replica takes over from a master that lives
@@ -39,6 +40,6 @@ type Fault struct {
 	End   time.Time `json:"end"`
 	// Silence is the longest time without a change on one partition that overlaps the fault and what followed it.
 	Silence time.Duration `json:"silence"`
-	// Return is the time from Start to the first change after that silence, on the partition where it came last.
+	// Return is the time from Start to the first change behind a partition's silence, on the partition where it came last.
 	Return time.Duration `json:"return"`
 }

@@ -71,7 +71,8 @@ func chaos(t *testing.T, binary string, cluster bool, seed uint64, lasts time.Du
 	t.Logf("%v of faults, the seed is %d", lasts, seed)
 	s := newSite(t, plan{binary: binary, logs: logs, cluster: cluster, workers: 5})
 	events := int(lasts.Seconds()*1.2+120) * *flagRate
-	l := newLoad(t, s.kafka.Addresses, *flagRate, workload.Options{Events: events, Customers: min(max(events/20, 2000), 200_000), Seed: seed})
+	l := newLoad(t, s.kafka.Addresses, *flagRate, 400*time.Millisecond,
+		workload.Records(workload.Options{Events: events, Customers: min(max(events/20, 2000), 200_000), Seed: seed}))
 	d := &driver{
 		site: s, load: l, report: report, random: rand.New(rand.NewPCG(seed, 1)), kinds: kindsOf(cluster), failures: make(chan error, 1),
 	}

@@ -109,8 +109,9 @@ func (d *driver) wasAway(w *worker) bool {
 		switch f.Kind {
 		case WorkerKill, WorkerPause, WorkerAdd, WorkerRemove:
 			return false
+		default:
+			return f.End.IsZero() || f.End.After(w.started)
 		}
-		return f.End.IsZero() || f.End.After(w.started)
 	})
 }
 

@@ -14,7 +14,7 @@ import (
 
 // kindsOf are what can happen to a site.
 func kindsOf(cluster bool) []Kind {
-	kinds := []Kind{WorkerKill, WorkerPause, WorkerAdd, WorkerRemove, KafkaCut, RedisCut, BrokerKill, RedisKill, RedisOld, RedisEmpty, RedisFlush, RedisFull}
+	kinds := []Kind{WorkerKill, WorkerPause, WorkerAdd, WorkerRemove, KafkaCut, RedisCut, BrokerKill, RedisKill, RedisOld, RedisEmpty, RedisFlush, RedisKeys, RedisFull}
 	if cluster {
 		kinds = append(kinds, ClusterKill, ClusterMove)
 	}
@@ -56,6 +56,8 @@ func (d *driver) possible(kind Kind) (resource string, do func(*active)) {
 		return d.unlessTaken("redis", func(a *active) { d.killRedis(a, new(int64)) })
 	case RedisFlush:
 		return d.unlessTaken("redis", d.flushRedis)
+	case RedisKeys:
+		return d.unlessTaken("redis", d.loseKeys)
 	case RedisFull:
 		return d.unlessTaken("redis", d.fillRedis)
 	case ClusterKill:
@@ -178,6 +180,21 @@ func (d *driver) flushRedis(a *active) {
 		a.On += fmt.Sprintf(" %d", i)
 		if d.random.IntN(3) == 0 {
 			break
+		}
+	}
+}
+
+func (d *driver) loseKeys(a *active) {
+	var keys []string
+	for range 1 + d.random.IntN(3) {
+		p := int32(d.random.IntN(partitions))
+		names := []string{"meta", "deadlines", fmt.Sprintf("s:%d", d.random.IntN(stateKeys)), fmt.Sprintf("m:%d", d.random.IntN(memberKeys))}
+		keys = append(keys, d.key(p, names[d.random.IntN(len(names))]))
+	}
+	a.On = strings.Join(keys, ", ")
+	for _, key := range keys {
+		if err := d.view.Del(d.t.Context(), key).Err(); err != nil {
+			d.t.Fatalf("removing %s from Redis: %v", key, err)
 		}
 	}
 }

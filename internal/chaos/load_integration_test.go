@@ -34,7 +34,8 @@ var sources = []struct{ topic, marker string }{
 type load struct {
 	t       *testing.T
 	brokers []string
-	rate    int
+	rate    atomic.Int64
+	length  time.Duration      // of a wave
 	keys    [partitions]string // a customer of each
 	next    func() (workload.Record, bool)
 
@@ -48,15 +49,13 @@ type load struct {
 	ends   map[string][partitions]int64 // the offsets after the last records, by topic
 }
 
-const (
-	waveLength = 400 * time.Millisecond
-	// most is how far ruas may be behind before no more is written, in records.
-	most = 300_000
-)
+// most is how far ruas may be behind before no more is written, in records.
+const most = 300_000
 
-func newLoad(t *testing.T, brokers []string, rate int, options workload.Options) *load {
+func newLoad(t *testing.T, brokers []string, rate int, length time.Duration, events iter.Seq[workload.Record]) *load {
 	t.Helper()
-	l := &load{t: t, brokers: brokers, rate: rate, time: workload.Start.UnixMilli(), ends: make(map[string][partitions]int64)}
+	l := &load{t: t, brokers: brokers, length: length, time: workload.Start.UnixMilli(), ends: make(map[string][partitions]int64)}
+	l.rate.Store(int64(rate))
 	partition, err := kafka.Partitioner("murmur2")
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +67,7 @@ func newLoad(t *testing.T, brokers []string, rate int, options workload.Options)
 			}
 		}
 	}
-	next, stop := iter.Pull(workload.Records(options))
+	next, stop := iter.Pull(events)
 	t.Cleanup(stop)
 	l.next = next
 	t.Cleanup(func() {
@@ -139,11 +138,12 @@ func (l *load) run(ctx context.Context, stop <-chan struct{}) error {
 			last = true
 		default:
 		}
-		due += int(time.Since(began).Seconds() * float64(l.rate))
+		rate := int(l.rate.Load())
+		due += int(time.Since(began).Seconds() * float64(rate))
 		began = time.Now()
-		more := l.take(min(due, 2*l.rate))
+		more := l.take(min(due, 2*rate))
 		due -= len(more)
-		if due > l.rate { // what could not be written in time is not made up for
+		if due > rate { // what could not be written in time is not made up for
 			due = 0
 		}
 		wave = append(next, more...) //nolint:gocritic // next is not used again
@@ -154,7 +154,7 @@ func (l *load) run(ctx context.Context, stop <-chan struct{}) error {
 			}
 		}
 		l.events.Add(int64(len(more)))
-		if rest := waveLength - time.Since(began); rest > 0 && !last {
+		if rest := l.length - time.Since(began); rest > 0 && !last {
 			time.Sleep(rest)
 		}
 	}

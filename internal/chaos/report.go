@@ -34,7 +34,7 @@ type Report struct {
 type Row struct {
 	Kind  Kind `json:"kind"`
 	Count int  `json:"count"`
-	// Silence is the longest time without output on one partition; Return the time from the fault to the first change after it.
+	// Silence is the longest time without output on one partition; Return the time from the fault to the first change behind its silence.
 	Silence    time.Duration `json:"longest_silence"`
 	ReturnHalf time.Duration `json:"return_p50"`
 	ReturnMost time.Duration `json:"return_max"`

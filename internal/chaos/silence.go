@@ -11,6 +11,8 @@ const shortest = 200 * time.Millisecond
 // gap is a time without output.
 type gap struct{ from, to time.Time }
 
+func (g gap) lasts() time.Duration { return g.to.Sub(g.from) }
+
 // Silences notes when each partition published nothing. It serves any number of goroutines.
 type Silences struct {
 	mu    sync.Mutex
@@ -54,28 +56,35 @@ func (s *Silences) Quietest() (partition int32, since time.Time) {
 	return partition, since
 }
 
-// Judge gives the longest silence of one partition that overlaps the time between from and to, and the longest time from from to the end
-// of a partition's longest silence. A partition that is still silent at to counts as if it spoke then.
-func (s *Silences) Judge(from, to time.Time) (silence, back time.Duration) {
+// silent is for how long a partition that gets events all the time publishes nothing only where something is wrong.
+const silent = time.Second
+
+// Judge looks at what overlaps the time between from and to: longest is the longest time without a change on one partition, and back the
+// time from from to the first change behind a partition's first silence of a second or more, or where there was none behind its longest
+// pause, on the partition where that came last. A partition that has published nothing until to counts as if it did so then.
+func (s *Silences) Judge(from, to time.Time) (longest, back time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for p := range s.gaps {
-		var longest gap
+		var first gap // that is silent; or the longest
 		consider := func(g gap) {
-			if g.to.After(from) && g.from.Before(to) && g.to.Sub(g.from) > longest.to.Sub(longest.from) {
-				longest = g
+			if !g.to.After(from) || !g.from.Before(to) {
+				return
+			}
+			longest = max(longest, g.lasts())
+			if first.lasts() < silent && g.lasts() > first.lasts() {
+				first = g
 			}
 		}
-		for i := len(s.gaps[p]) - 1; i >= 0 && s.gaps[p][i].to.After(from); i-- {
-			consider(s.gaps[p][i])
+		for _, g := range s.gaps[p] {
+			consider(g)
 		}
 		if last := s.last[p]; !last.IsZero() && last.Before(to) {
 			consider(gap{last, to})
 		}
-		silence = max(silence, longest.to.Sub(longest.from))
-		if longest.to.After(from) {
-			back = max(back, longest.to.Sub(from))
+		if first.lasts() > 0 {
+			back = max(back, first.to.Sub(from))
 		}
 	}
-	return silence, back
+	return longest, back
 }

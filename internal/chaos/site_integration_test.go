@@ -103,6 +103,13 @@ func newSite(t *testing.T, p plan) *site {
 	return s
 }
 
+func (s *site) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // client makes a client that comes to the brokers directly.
 func (s *site) client(options ...kgo.Opt) *kgo.Client {
 	s.t.Helper()

@@ -20,12 +20,17 @@ func (s *site) verify(r *Report, until int64) {
 	s.t.Helper()
 	for p := range int32(partitions) {
 		began := time.Now()
-		want := s.replay(p, until)
+		before := len(r.Differences)
+		folder := s.replay(p, until)
+		want := filepath.Join(folder, expected)
 		lines := s.compare(r, "franz-go", s.franz, p, want)
 		r.Changes += lines
 		s.compare(r, "kafka-go", s.segmentioReader(&r.Aborted), p, want)
 		s.checkView(r, p)
-		if err := os.Remove(want); err != nil {
+		if len(r.Differences) > before {
+			s.keep(p, folder)
+		}
+		if err := os.RemoveAll(folder); err != nil { // an hour's events take room
 			s.t.Fatal(err)
 		}
 		s.t.Logf("partition %d is compared: %d changes, in %v", p, lines, time.Since(began).Round(time.Millisecond))
@@ -53,8 +58,11 @@ func (s *site) differ(r *Report, format string, args ...any) {
 	s.t.Errorf("DIFFERENCE "+format, args...)
 }
 
-// replay gives a file with the changes that a replay of one partition's events prints. The clock of a partition on Kafka passes every
-// moment before the last events, a millisecond after until: that is where replay is to end.
+// expected is the file of a folder that holds what a replay printed.
+const expected = "changes.jsonl"
+
+// replay gives a folder with one partition's events, and with the changes that a replay of them prints. The clock of a partition on Kafka
+// passes every moment before the last events, a millisecond after until: that is where replay is to end.
 func (s *site) replay(p int32, until int64) string {
 	s.t.Helper()
 	folder := s.t.TempDir()
@@ -67,8 +75,7 @@ func (s *site) replay(p int32, until int64) string {
 		s.write(path, source.topic, p)
 		args = append(args, source.topic+"="+path)
 	}
-	want := s.file(fmt.Sprintf("changes-%d.jsonl", p))
-	out, err := os.Create(want)
+	out, err := os.Create(filepath.Join(folder, expected))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -88,10 +95,30 @@ func (s *site) replay(p int32, until int64) string {
 			s.t.Fatal(err)
 		}
 	}
-	for _, source := range sources {
-		_ = os.Remove(filepath.Join(folder, source.topic+".jsonl")) // an hour's events take room
+	return folder
+}
+
+// keep puts what tells of a difference beside the logs: the events, what was expected, what was published, and the task's records.
+func (s *site) keep(p int32, folder string) {
+	s.t.Helper()
+	to := filepath.Join(s.logs, fmt.Sprintf("partition-%d", p))
+	s.must(os.RemoveAll(to))
+	s.must(os.CopyFS(to, os.DirFS(folder)))
+	for topic, wanted := range map[string]func(*committed) bool{
+		changes: func(*committed) bool { return true },
+		state:   func(c *committed) bool { return string(c.key) == "t" },
+	} {
+		file, err := os.Create(filepath.Join(to, topic+".txt"))
+		s.must(err)
+		s.must(s.franz(topic, p, func(c *committed) (err error) {
+			if wanted(c) {
+				_, err = fmt.Fprintf(file, "%d %s\n", c.offset, c.value)
+			}
+			return err
+		}))
+		s.must(file.Close())
 	}
-	return want
+	s.t.Logf("the events and changes of partition %d are kept in %s", p, to)
 }
 
 // write puts a partition's events into a file.

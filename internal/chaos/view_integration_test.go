@@ -46,6 +46,12 @@ func (s *site) fold(p int32) *log {
 	return l
 }
 
+// How many keys there are of a partition's states, and of its members.
+const (
+	stateKeys  = 64
+	memberKeys = 16
+)
+
 func (s *site) key(p int32, name string) string {
 	return fmt.Sprintf("%s%s:{%d}:%s", prefix, group, p, name)
 }
@@ -114,7 +120,7 @@ func (s *site) checkView(r *Report, p int32) {
 func (s *site) checkStates(r *Report, p int32, l *log) {
 	s.t.Helper()
 	found := 0
-	for n := range 64 {
+	for n := range stateKeys {
 		key := s.key(p, fmt.Sprintf("s:%d", n))
 		held, err := s.view.HGetAll(s.t.Context(), key).Result()
 		if err != nil {
@@ -141,7 +147,7 @@ func (s *site) checkStates(r *Report, p int32, l *log) {
 func (s *site) checkMembers(r *Report, p int32, want map[string]bool) {
 	s.t.Helper()
 	found := 0
-	for n := range 16 {
+	for n := range memberKeys {
 		key := s.key(p, fmt.Sprintf("m:%d", n))
 		held, err := s.view.ZRange(s.t.Context(), key, 0, -1).Result()
 		if err != nil {
