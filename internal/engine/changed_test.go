@@ -96,7 +96,7 @@ func newChangedCase(seed uint64, schema *event.Schema) *changedCase {
 	c := &changedCase{sets: []oracle.Rules{first}, at: []int{0}}
 	for range 1 + r.IntN(3) {
 		last := c.sets[len(c.sets)-1]
-		next := last
+		var next oracle.Rules
 		switch r.IntN(6) {
 		case 0:
 			next = g.Rules()
@@ -353,8 +353,6 @@ func (c *changedCase) run() (stats changedStats, err error) {
 	}
 	return stats, x.drive()
 }
-
-func (c *changedCase) sets0() []oracle.Rules { return c.sets }
 
 func (x *changedRun) drive() error {
 	for i, e := range x.events {

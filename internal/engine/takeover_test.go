@@ -346,7 +346,7 @@ func TestDamagedCatalogs(t *testing.T) {
 	}
 }
 
-// TestGoldenUnknown holds version 2 of the encoding, and the catalogs, to their bytes: the golden state of version 1 is taken over by
+// TestGoldenUnknown holds version 2 of the encoding, and what a catalog is written as, to their bytes: the golden state of version 1 is taken over by
 // other rules.
 func TestGoldenUnknown(t *testing.T) {
 	const folder = "testdata/state-v2"

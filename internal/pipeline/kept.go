@@ -18,19 +18,20 @@ import (
 // keptKey is the key of the state topic under which a task notes what states hold.
 const keptKey = "k"
 
-// keptMost is about how large that record may become, in bytes: beyond, the oldest catalogs go, and customers made under them are taken
-// for such of whom nothing is known.
+// keptMost is about how large that record may become, in bytes: beyond, what the oldest states held is forgotten, and of customers who have
+// such a state nothing is taken for known.
 const keptMost = 500_000
 
 // keptRecord says what customers' states hold. It changes with the rules alone, and so is no part of the task record.
 type keptRecord struct {
-	Catalogs []keptCatalog `json:"catalogs"`
+	// States stand in order of generation.
+	States []keptStates `json:"states"`
 	// Unknown is what is unknown of some customers under the newest catalog, as the engine writes it.
 	Unknown []byte `json:"unknown,omitempty"`
 }
 
-// keptCatalog is the engine's catalog of the states of a generation and of those after it.
-type keptCatalog struct {
+// keptStates is the engine's catalog of the states of a generation and of those after it.
+type keptStates struct {
 	Generation uint64 `json:"generation"`
 	Catalog    []byte `json:"catalog"`
 }
@@ -45,9 +46,9 @@ type Kept struct {
 
 // of gives the catalog of the states of a generation; nil: it is not known.
 func (k *keptRecord) of(generation uint64) []byte {
-	for i := len(k.Catalogs) - 1; i >= 0; i-- {
-		if k.Catalogs[i].Generation <= generation {
-			return k.Catalogs[i].Catalog
+	for i := len(k.States) - 1; i >= 0; i-- {
+		if k.States[i].Generation <= generation {
+			return k.States[i].Catalog
 		}
 	}
 	return nil
@@ -55,11 +56,11 @@ func (k *keptRecord) of(generation uint64) []byte {
 
 // add notes the catalog of a generation.
 func (k *keptRecord) add(generation uint64, catalog []byte) {
-	k.Catalogs = append(k.Catalogs, keptCatalog{generation, catalog})
+	k.States = append(k.States, keptStates{generation, catalog})
 	size := 0
-	for i := len(k.Catalogs) - 1; i >= 0; i-- {
-		if size += len(k.Catalogs[i].Catalog); size > keptMost && i < len(k.Catalogs)-1 {
-			k.Catalogs = k.Catalogs[i+1:]
+	for i := len(k.States) - 1; i >= 0; i-- {
+		if size += len(k.States[i].Catalog); size > keptMost && i < len(k.States)-1 {
+			k.States = k.States[i+1:]
 			break
 		}
 	}
@@ -148,8 +149,8 @@ func (s *session) changeRules(rules string, catalog []byte) error {
 	if r.Warming, err = s.opt.Engine.Warming(s.kept.Unknown); err != nil {
 		return err
 	}
-	if n := len(s.kept.Catalogs); len(r.Sweeps) == 0 && n > 1 {
-		s.kept.Catalogs = s.kept.Catalogs[n-1:] // nobody has a state of before
+	if n := len(s.kept.States); len(r.Sweeps) == 0 && n > 1 {
+		s.kept.States = s.kept.States[n-1:] // nobody has a state of before
 	}
 	r.Generation++
 	s.kept.add(r.Generation, catalog)

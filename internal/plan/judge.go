@@ -221,6 +221,7 @@ func (p *Plan) whole(number int) readPiece {
 		for _, n := range p.series[x.slot].needs {
 			x.needs = append(x.needs, n.Need)
 		}
+	case pieceAcc, pieceRows, pieceAttr: // are looked at in one way
 	}
 	return x
 }

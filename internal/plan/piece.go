@@ -196,12 +196,14 @@ func (x *readPiece) known(f *Frame, since int64) bool {
 		// The latest update is known where it is none of before.
 		a := &f.state.Attrs[x.slot]
 		return a.Set && a.Time >= since
+	case pieceAcc:
+		return false // something is always missing
 	}
-	return false // of an acc something is always missing
+	return false
 }
 
 // known tells whether a series that is complete for times after since holds all that n asks for.
-func (n *need) known(f *Frame, s *feature.Series, since int64) bool {
+func (n need) known(f *Frame, s *feature.Series, since int64) bool {
 	switch {
 	case n.Hi != feature.Forever && f.now-n.Hi >= since:
 		return true
@@ -218,13 +220,12 @@ func (n *need) known(f *Frame, s *feature.Series, since int64) bool {
 // wake returns the moment at which time alone may make a piece known that is not.
 func (x *readPiece) wake(f *Frame, since int64) int64 {
 	next := int64(feature.Forever)
-	s := (*feature.Series)(nil)
 	switch x.kind {
 	case pieceNeed:
 		if x.need.Hi != feature.Forever {
 			next = since + x.need.Hi
 		}
-		s = f.state.Series[x.slot]
+		s := f.state.Series[x.slot]
 		if x.need.Lo > 0 && x.need.N != feature.All {
 			// The event that makes the number full comes of age.
 			if i := s.After(since) + x.need.N - 1; i >= 0 && i < s.Len() && s.Time(i)+x.need.Lo > f.now {
@@ -232,13 +233,14 @@ func (x *readPiece) wake(f *Frame, since int64) int64 {
 			}
 		}
 	case pieceColumn:
-		s = f.state.Series[x.slot]
+		s := f.state.Series[x.slot]
 		last := s.Time(s.After(since) - 1) // there is one, or the column were known
 		for _, n := range x.needs {
 			if n.Hi != feature.Forever && last+n.Hi > f.now {
 				next = min(next, last+n.Hi)
 			}
 		}
+	case pieceAcc, pieceRows, pieceAttr: // events alone make them known
 	}
 	return next
 }
