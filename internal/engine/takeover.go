@@ -14,23 +14,22 @@ func (e *Engine) Catalog() []byte { return e.plan.Catalog() }
 
 // Takeover reads states that were made under other rules.
 type Takeover struct {
-	engine  *Engine
-	catalog *plan.Catalog // nil: it is not known what was kept
-	clock   int64
+	engine   *Engine
+	transfer *plan.Transfer
+	clock    int64
 }
 
 // Takeover returns what reads states that were made under the rules with this catalog (nil: nobody noted it). e's rules took force at
 // the clock: what was not kept until then is unknown of the time before.
 func (e *Engine) Takeover(catalog []byte, clock int64) (*Takeover, error) {
-	t := &Takeover{engine: e, clock: clock}
-	if catalog == nil {
-		return t, nil
+	var before *plan.Catalog
+	if catalog != nil {
+		var err error
+		if before, err = plan.ReadCatalog(catalog); err != nil {
+			return nil, err
+		}
 	}
-	var err error
-	if t.catalog, err = plan.ReadCatalog(catalog); err != nil {
-		return nil, err
-	}
-	return t, nil
+	return &Takeover{engine: e, transfer: e.plan.Transfer(before), clock: clock}, nil
 }
 
 // Decode is Engine.Decode for a state that was made under the other rules. It gives the same whenever it is asked.
@@ -41,7 +40,7 @@ func (t *Takeover) Decode(id string, b []byte) (*Customer, error) {
 			e.plan.Read(r, c.at, &c.state)
 			return
 		}
-		e.plan.Adopt(r, c.at, t.catalog, unknown, t.clock, &c.state)
+		t.transfer.Read(r, c.at, unknown, t.clock, &c.state)
 		s := e.stepper(c, t.clock)
 		defer s.done()
 		e.plan.Learn(s.frame)
@@ -58,7 +57,7 @@ func (t *Takeover) Unknown(before []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t.engine.plan.AppendWorst(nil, t.catalog, since, t.clock), nil
+	return t.transfer.AppendWorst(nil, since, t.clock), nil
 }
 
 func readUnknown(b []byte) (plan.Since, error) {

@@ -133,10 +133,8 @@ func (c *compiler) identify() {
 			}
 		}
 	}
-	p.seriesMeaning, p.accMeaning = map[uint64]int{}, map[uint64]int{}
 	for i, s := range p.series {
 		s.hash = unique(p.bySeries, s.key+s.columns(), i)
-		p.seriesMeaning[meaning(s.key)] = i
 	}
 	for i, a := range p.accs {
 		text := a.key
@@ -145,7 +143,6 @@ func (c *compiler) identify() {
 		}
 		text += a.valueKinds()
 		a.hash = unique(p.byAcc, text, i)
-		p.accMeaning[meaning(a.meaning())] = i
 	}
 	for i := range p.attrs {
 		kind := c.schema.Profile().Properties[p.attrs[i].prop].Kind

@@ -51,10 +51,9 @@ type Plan struct {
 
 	bySeries, byAcc, byAttr, bySegment map[uint32]int // slots by the hashes of their definitions
 
-	pieces                    []piece
-	byPiece                   map[uint32]int
-	places                    map[place]int
-	seriesMeaning, accMeaning map[uint64]int // slots by what they hold, whatever the columns
+	pieces  []piece
+	byPiece map[uint32]int
+	places  map[place]int
 }
 
 // attrPlan is one attribute that rules look at.
