@@ -25,7 +25,7 @@ func TestChangedRules(t *testing.T) {
 	schema := loadSchema(t)
 	var total changedStats
 	deadline, limited := t.Deadline()
-	for seed := *seedFlag; total.cases < *pairsFlag/4+1; seed++ {
+	for seed := *seedFlag; total.cases < *pairsFlag/8+1; seed++ {
 		if limited && time.Until(deadline) < 15*time.Second {
 			t.Errorf("no more time after seed %d: fewer pairs (-pairs), or a longer -timeout", seed)
 			break
@@ -114,6 +114,16 @@ func newChangedCase(seed uint64, schema *event.Schema) *changedCase {
 	if r.IntN(2) == 0 {
 		c.lateness = greatestLateness(c.events)
 	}
+	if r.IntN(2) == 0 {
+		t := newTemplates(r, c.events, schema)
+		for i := range c.sets {
+			if i > 1 && r.IntN(3) == 0 {
+				c.sets[i] = c.sets[i-2] // what was dropped comes back
+				continue
+			}
+			c.sets[i] = t.rules()
+		}
+	}
 	for range c.sets[1:] {
 		c.at = append(c.at, 1+r.IntN(len(c.events)))
 		if n := len(c.at); n > 2 && r.IntN(3) == 0 {
@@ -127,6 +137,124 @@ func newChangedCase(seed uint64, schema *event.Schema) *changedCase {
 	}
 	c.end = last + (last-first0)*int64(r.IntN(3))
 	return c
+}
+
+// templates write rules that look at the same events in ways that differ by little: by a window, a number, a property.
+type templates struct {
+	r     *rand.Rand
+	types []*event.Type
+	unit  int64 // seconds
+}
+
+func newTemplates(r *rand.Rand, events []*event.Event, schema *event.Schema) *templates {
+	t := &templates{r: r}
+	first, last := int64(math.MaxInt64), int64(math.MinInt64)
+	for _, e := range events {
+		first, last = min(first, e.Time), max(last, e.Time)
+		if e.Type != schema.Profile() && !slices.Contains(t.types, e.Type) && len(t.types) < 2 {
+			t.types = append(t.types, e.Type)
+		}
+	}
+	if len(t.types) == 0 {
+		t.types = append(t.types, schema.Type("purchase"))
+	}
+	t.unit = 1
+	for _, unit := range []int64{30, 6 * 3600, 24 * 3600} {
+		if (last-first)/1000 > 5*unit {
+			t.unit = unit
+		}
+	}
+	return t
+}
+
+func (t *templates) duration() string {
+	return fmt.Sprintf(`"%ds"`, t.unit*[]int64{1, 2, 3, 5, 8}[t.r.IntN(5)])
+}
+
+// field names a property of one of some kinds; "time" where there is none.
+func (t *templates) field(of *event.Type, kinds ...event.Kind) string {
+	var names []string
+	for i := range of.Properties {
+		if slices.Contains(kinds, of.Properties[i].Kind) {
+			names = append(names, of.Properties[i].Name)
+		}
+	}
+	if len(names) == 0 {
+		return "time"
+	}
+	return names[t.r.IntN(min(3, len(names)))]
+}
+
+func (t *templates) condition() string {
+	typ := t.types[t.r.IntN(len(t.types))]
+	other := t.types[t.r.IntN(len(t.types))]
+	text, number := t.field(typ, event.String), t.field(typ, event.Int, event.Double)
+	l := typ.Name
+	switch t.r.IntN(5) {
+	case 0:
+		l += fmt.Sprintf(".filter(e, e.%s == %q)", text, []string{"a", "b"}[t.r.IntN(2)])
+	case 1:
+		l += fmt.Sprintf(".filter(e, has(e.%s))", number)
+	}
+	n := 1 + t.r.IntN(4)
+	op := []string{">=", ">", "<", "==", "!=", "<="}[t.r.IntN(6)]
+	var x string
+	switch t.r.IntN(16) {
+	case 0, 1:
+		x = fmt.Sprintf("%s.last(%s).size() %s %d", l, t.duration(), op, n)
+	case 2:
+		x = fmt.Sprintf("%s.last(%s).sum(e, has(e.%s) ? 1 : 10) %s %d", l, t.duration(), number, op, 10*n)
+	case 3:
+		x = fmt.Sprintf("%s.newest(%d).exists(e, has(e.%s) && e.time > ago(%s))", l, n, text, t.duration())
+	case 4:
+		x = fmt.Sprintf("%s.newest(%d).size() %s %d", l, n, op, n)
+	case 5:
+		x = fmt.Sprintf("%s.before(%s).size() %s %d", l, t.duration(), op, n)
+	case 6:
+		x = fmt.Sprintf("%s.before(%s).newest().time > ago(%s)", l, t.duration(), t.duration())
+	case 7:
+		x = fmt.Sprintf("%s.after(%s).size() %s %d", l, other.Name, op, n)
+	case 8:
+		x = fmt.Sprintf("%s.last(%s).after(%s).size() %s %d", l, t.duration(), other.Name, op, n)
+	case 9:
+		x = fmt.Sprintf("%s.last(%s).distinct(e, has(e.%s)).size() %s %d", l, t.duration(), text, op, n)
+	case 10:
+		x = fmt.Sprintf("has(%s.first().%s)", l, text)
+	case 11:
+		x = fmt.Sprintf("%s.size() %s %d", l, op, n)
+	case 12:
+		x = fmt.Sprintf("%s.last(%s).not_followed_by(%s, %s).size() %s %d", l, t.duration(), other.Name, t.duration(), op, n)
+	case 13:
+		x = fmt.Sprintf("%s.last(%s).newest(%d).exists(e, e.%s == %q)", l, t.duration(), n, text, "a")
+	case 14:
+		x = fmt.Sprintf("profile.%s == %q", []string{"city", "province", "gender"}[t.r.IntN(3)], []string{"a", "female"}[t.r.IntN(2)])
+	case 15:
+		x = fmt.Sprintf("%s.not_followed_by(%s, %s).newest(2).exists(e, has(e.%s))", l, other.Name, t.duration(), text)
+	}
+	if t.r.IntN(4) == 0 {
+		x = "!(" + x + ")"
+	}
+	return x
+}
+
+func (t *templates) rules() (out oracle.Rules) {
+	for i := range 1 + t.r.IntN(4) {
+		s := oracle.SegmentText{Name: fmt.Sprintf("t%d", i), When: t.condition()}
+		switch t.r.IntN(6) {
+		case 0:
+			s.When += " && " + t.condition()
+		case 1:
+			s.When += " || " + t.condition()
+		case 2:
+			s.Until = t.condition()
+		case 3:
+			if i > 0 {
+				s.When += fmt.Sprintf(` && !in_segment("t%d")`, t.r.IntN(i))
+			}
+		}
+		out.Segments = append(out.Segments, s)
+	}
+	return out
 }
 
 // withMore adds the segments of another set that need no features.
