@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ruas/ruas/internal/engine"
 	"github.com/ruas/ruas/internal/pipeline"
 )
 
@@ -72,10 +73,34 @@ func (w *world) checkPartition(p int32, read *reader, redis snapshot) error {
 			return err
 		}
 	}
+	if err := w.checkLateness(p, read, want); err != nil {
+		return err
+	}
 	if err := w.checkDeadLetters(p, read, want); err != nil {
 		return err
 	}
 	return w.checkRedis(p, read, want, redis)
+}
+
+const (
+	// recovered is the virtual time after the last fault from which on time alone must move customers in time.
+	recovered = 30 * time.Second
+	// lateMost is contract section 6: a second after its moment, and as much more as a worker's clock is behind.
+	lateMost = time.Second + 2*time.Second
+)
+
+// checkLateness looks whether what time alone changed was published soon after its moment, once nothing went wrong any more.
+func (w *world) checkLateness(p int32, read *reader, want *reference) error {
+	for i, rec := range read.topics[changes].records[p] {
+		at := time.UnixMilli(want.out[i].Time)
+		if want.out[i].Cause != engine.CauseTime || at.Before(w.healed.Add(recovered)) || w.scenario.Records {
+			continue
+		}
+		if late := rec.Timestamp.Sub(at); late > lateMost {
+			return fmt.Errorf("partition %d: a change was published %v after its moment:\n    %s", p, late, rec.Value)
+		}
+	}
+	return nil
 }
 
 // checkTasks looks whether task records go on from one another.

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -43,6 +44,9 @@ func (w *world) run() {
 	}
 	w.pending.Wait()
 	w.heal()
+	if s.After && !s.Records {
+		w.after()
+	}
 	w.settle()
 	w.stopAll()
 	if len(w.wrong) == 0 {
@@ -261,6 +265,7 @@ func (w *world) injectBroker(f *Fault) {
 
 // heal ends all faults, and leaves at least one worker.
 func (w *world) heal() {
+	w.healed = time.Now()
 	w.say("nothing goes wrong any more")
 	w.mu.Lock()
 	w.full = false
@@ -281,6 +286,21 @@ func (w *world) heal() {
 	if !some {
 		w.start(0)
 	}
+}
+
+// after goes on with a little load when all is well again, and waits until time alone has moved whom it moves.
+func (w *world) after() {
+	time.Sleep(recovered)
+	for i := range min(8, w.scenario.Load.Customers) {
+		for source := range 2 {
+			ev := Event{Source: source, Key: fmt.Sprintf("c%d", i)}
+			ev.Value = fmt.Appendf(nil, `{"id":"after%d","type":%q,"customer_id":%q,"time":%q,"amount":1}`,
+				2*i+source, []string{"purchase", "cart_add"}[source], ev.Key, time.Now().UTC().Format("2006-01-02T15:04:05.000Z"))
+			w.produce(&ev)
+			time.Sleep(250 * time.Millisecond)
+		}
+	}
+	time.Sleep(45 * time.Second)
 }
 
 // settle waits until all partitions are at their ends, and their clocks where nothing went wrong any more.

@@ -30,6 +30,8 @@ type Scenario struct {
 	Records bool
 	// Skew is by how much each worker's clock is ahead of the virtual time.
 	Skew [slots]time.Duration
+	// After: the run goes on for a while when nothing goes wrong any more.
+	After bool
 	// Small batches, caches and windows of deadlines.
 	Small  bool
 	Load   Load
@@ -48,6 +50,7 @@ func New(seed uint64) *Scenario {
 		Workers:    1 + rnd.IntN(3),
 		Records:    rnd.IntN(4) == 0,
 		Small:      rnd.IntN(2) == 0,
+		After:      rnd.IntN(4) == 0,
 	}
 	for i := range s.Skew {
 		if rnd.IntN(3) == 0 {

@@ -58,6 +58,8 @@ type world struct {
 	producer *kgo.Client // of transactions; nil: none yet
 	reader   *reader
 
+	healed time.Time // when the last fault ended
+
 	mu      sync.Mutex
 	workers [slots]*worker
 	full    bool                  // Redis takes no writes
