@@ -84,8 +84,8 @@ func catalogHash(catalog []byte) string {
 var errFound = errors.New("found")
 
 // lastKept reads the newest record of what states hold.
-func (s *session) lastKept(ctx context.Context, end int64) error {
-	err := s.part.ReadState(ctx, s.record.Kept.From, end, func(r StateRecord) error {
+func (s *session) lastKept(ctx context.Context, first, end int64) error {
+	err := s.part.ReadState(ctx, max(first, s.record.Kept.From), end, func(r StateRecord) error {
 		if string(r.Key) != keptKey {
 			return nil
 		}
@@ -96,7 +96,8 @@ func (s *session) lastKept(ctx context.Context, end int64) error {
 	})
 	switch {
 	case err == nil:
-		return errors.New("the state topic has lost the record of what states hold")
+		s.log.Error("the state topic has lost the record of what states hold: of customers who were there before, nothing is taken for known")
+		return nil
 	case errors.Is(err, errFound):
 		return nil
 	}
@@ -104,13 +105,13 @@ func (s *session) lastKept(ctx context.Context, end int64) error {
 }
 
 // prepareRules notes what a change of rules, or a first start, asks for.
-func (s *session) prepareRules(ctx context.Context, end int64) error {
+func (s *session) prepareRules(ctx context.Context, first, end int64) error {
 	r := &s.record
 	rules, catalog := s.opt.Engine.RulesHash(), s.opt.Engine.Catalog()
 	sum := catalogHash(catalog)
 	changed := r.Epoch > 0 && (r.Rules != rules || r.Kept != nil && r.Kept.Hash != sum)
 	if r.Kept != nil && (changed || len(r.Sweeps) > 0) {
-		if err := s.lastKept(ctx, end); err != nil {
+		if err := s.lastKept(ctx, first, end); err != nil {
 			return err
 		}
 	}

@@ -50,7 +50,7 @@ func (s *session) recover(ctx, background context.Context) error {
 	if err := s.prepareSources(ctx); err != nil {
 		return err
 	}
-	if err := s.prepareRules(ctx, end); err != nil {
+	if err := s.prepareRules(ctx, first, end); err != nil {
 		return err
 	}
 	if end, err = s.raise(ctx, s.record.Epoch+1); err != nil {

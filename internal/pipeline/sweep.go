@@ -30,13 +30,19 @@ func (s *session) sweep(ctx context.Context) error {
 	if err := s.writer.flush(ctx, s.queued); err != nil {
 		return err
 	}
-	swept := 0
+	swept, undecided := 0, make(map[string]int)
 	err := s.shard.Scan(ctx, s.fence.Epoch, func(found []StateRecord) error {
 		b := s.nothing()
 		for _, rec := range found {
 			if err := s.sweepOne(b, string(rec.Key), rec.Value); err != nil {
 				return err
 			}
+		}
+		for _, c := range b.touched {
+			s.opt.Engine.Undecided(c.state, s.clock, func(segment int) bool {
+				undecided[string(s.segments[segment])]++
+				return true
+			})
 		}
 		swept += len(b.touched)
 		if len(b.touched) == 0 {
@@ -51,7 +57,11 @@ func (s *session) sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.log.Info("every customer is decided anew", zap.Int("customers", swept))
+	fields := []zap.Field{zap.Int("customers", swept)}
+	if len(undecided) > 0 { // of those who were swept now, where another worker began
+		fields = append(fields, zap.Any("undecided", undecided))
+	}
+	s.log.Info("every customer is decided anew", fields...)
 	s.record.Sweeps, s.takeovers, s.kept = nil, nil, keptRecord{}
 	return s.commit(ctx, s.nothing())
 }
