@@ -43,3 +43,11 @@ type Fault struct {
 	// Return is the time from Start to the first change behind a partition's silence, on the partition where it came last.
 	Return time.Duration `json:"return"`
 }
+
+// after is the time from the fault's end to that change; 0: it came before, or there was no end.
+func (f *Fault) after() time.Duration {
+	if f.End.IsZero() {
+		return 0
+	}
+	return max(0, f.Start.Add(f.Return).Sub(f.End))
+}

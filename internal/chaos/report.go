@@ -30,39 +30,45 @@ type Report struct {
 	Faults      []*Fault `json:"faults"`
 }
 
-// Row sums up the faults of one kind.
+// Row sums up the faults of one kind: half of them took no longer than what bears Half in its name.
 type Row struct {
 	Kind  Kind `json:"kind"`
 	Count int  `json:"count"`
-	// Silence is the longest time without output on one partition; Return the time from the fault to the first change behind its silence.
-	Silence    time.Duration `json:"longest_silence"`
+	// Silence is the longest time without output on one partition.
+	Silence time.Duration `json:"longest_silence"`
+	// Return is the time from the fault's start to the first change behind its silence, After that from the fault's end.
 	ReturnHalf time.Duration `json:"return_p50"`
 	ReturnMost time.Duration `json:"return_max"`
+	AfterHalf  time.Duration `json:"after_p50"`
+	AfterMost  time.Duration `json:"after_max"`
 }
 
 // Sum fills Kinds from Faults.
 func (r *Report) Sum() {
-	by := make(map[Kind][]time.Duration)
-	rows := make(map[Kind]*Row)
+	by := make(map[Kind][]*Fault)
 	for _, f := range r.Faults {
-		row := rows[f.Kind]
-		if row == nil {
-			row = &Row{Kind: f.Kind}
-			rows[f.Kind] = row
-		}
-		row.Count++
-		row.Silence = max(row.Silence, f.Silence)
-		row.ReturnMost = max(row.ReturnMost, f.Return)
-		by[f.Kind] = append(by[f.Kind], f.Return)
+		by[f.Kind] = append(by[f.Kind], f)
 	}
 	r.Kinds = nil
-	for kind, row := range rows {
-		times := by[kind]
-		slices.Sort(times)
-		row.ReturnHalf = times[(len(times)-1)/2]
-		r.Kinds = append(r.Kinds, *row)
+	for kind, faults := range by {
+		row := Row{Kind: kind, Count: len(faults)}
+		for _, f := range faults {
+			row.Silence = max(row.Silence, f.Silence)
+		}
+		row.ReturnHalf, row.ReturnMost = halfAndMost(faults, func(f *Fault) time.Duration { return f.Return })
+		row.AfterHalf, row.AfterMost = halfAndMost(faults, (*Fault).after)
+		r.Kinds = append(r.Kinds, row)
 	}
 	slices.SortFunc(r.Kinds, func(a, b Row) int { return cmp.Compare(a.Kind, b.Kind) })
+}
+
+func halfAndMost(faults []*Fault, of func(*Fault) time.Duration) (half, most time.Duration) {
+	times := make([]time.Duration, len(faults))
+	for i, f := range faults {
+		times[i] = of(f)
+	}
+	slices.Sort(times)
+	return times[(len(times)-1)/2], times[len(times)-1]
 }
 
 // Print writes the report as a table.
@@ -72,10 +78,11 @@ func (r *Report) Print(w io.Writer) error {
 	fmt.Fprintf(w, "%d records of aborted transactions; %d workers were started again because Kafka or Redis was away; %d differences\n\n",
 		r.Aborted, r.Restarts, len(r.Differences))
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "fault\tcount\tlongest silence\tfault to first change: p50\tmax\t")
+	fmt.Fprintln(table, "fault\tcount\tlongest silence\tstart to first change: p50\tmax\tend to first change: p50\tmax\t")
 	seconds := func(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
 	for _, row := range r.Kinds {
-		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t\n", row.Kind, row.Count, seconds(row.Silence), seconds(row.ReturnHalf), seconds(row.ReturnMost))
+		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t\n", row.Kind, row.Count, seconds(row.Silence),
+			seconds(row.ReturnHalf), seconds(row.ReturnMost), seconds(row.AfterHalf), seconds(row.AfterMost))
 	}
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("writing the report: %w", err)
