@@ -15,41 +15,41 @@ import (
 type Kind string
 
 const (
-	// None is a fault that was left out.
-	None Kind = ""
+	// none is a fault that was left out.
+	none Kind = ""
 
 	// A worker's machine loses power, at a moment, before it sends a request, or after the request arrived. It starts again after For.
-	Crash       Kind = "crash"
-	CrashBefore Kind = "crash before"
-	CrashAfter  Kind = "crash after"
+	crash       Kind = "crash"
+	crashBefore Kind = "crash before"
+	crashAfter  Kind = "crash after"
 	// A worker is stopped for For, past every time-out or not, and goes on as a zombie.
-	Pause       Kind = "pause"
-	PauseBefore Kind = "pause before"
+	pause       Kind = "pause"
+	pauseBefore Kind = "pause before"
 	// A worker's connections to a server are reset and refused, or go silent, for For. What was sent in silence arrives after it.
-	Cut           Kind = "cut"
-	Silence       Kind = "silence"
-	SilenceBefore Kind = "silence before"
+	cut           Kind = "cut"
+	silence       Kind = "silence"
+	silenceBefore Kind = "silence before"
 	// A request takes effect, and its answer is lost.
-	LoseAnswer Kind = "lose answer of"
+	loseAnswer Kind = "lose answer of"
 	// Requests to a server are slow.
-	Slow Kind = "slow"
+	slow Kind = "slow"
 	// A worker leaves in an orderly way, and starts again after For; a worker joins.
-	Stop Kind = "stop"
-	Join Kind = "join"
+	stop Kind = "stop"
+	join Kind = "join"
 	// A member is thrown out of the group, and joins again.
-	Evict Kind = "evict"
+	evict Kind = "evict"
 	// A partition's transaction is aborted by the broker: another producer takes its transactional id.
-	Abort Kind = "abort"
+	abort Kind = "abort"
 	// Coordinators, or leaders, move to other brokers.
-	MoveCoordinators Kind = "move coordinators"
-	MoveLeaders      Kind = "move leaders"
+	moveCoordinators Kind = "move coordinators"
+	moveLeaders      Kind = "move leaders"
 	// Requests of one kind are answered with an error.
-	Refuse Kind = "refuse"
+	refuse Kind = "refuse"
 	// Redis loses everything, or one key; goes back to what it was For ago; takes no writes.
-	FlushAll Kind = "FLUSHALL"
-	LoseKey  Kind = "lose a key"
-	RollBack Kind = "roll Redis back by"
-	Full     Kind = "full Redis"
+	flushAll Kind = "FLUSHALL"
+	loseKey  Kind = "lose a key"
+	rollBack Kind = "roll Redis back by"
+	full     Kind = "full Redis"
 )
 
 // Fault is one thing that goes wrong.
@@ -78,19 +78,19 @@ func (f Fault) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%8v  ", f.At)
 	switch f.Kind {
-	case Crash, Pause, Stop:
+	case crash, pause, stop:
 		fmt.Fprintf(&b, "%s worker %d for %v", f.Kind, f.Worker, f.For)
-	case Join:
+	case join:
 		fmt.Fprintf(&b, "worker %d joins", f.Worker)
-	case CrashBefore, CrashAfter, PauseBefore, SilenceBefore:
+	case crashBefore, crashAfter, pauseBefore, silenceBefore:
 		fmt.Fprintf(&b, "worker %d: %s %s number %d, for %v", f.Worker, f.Kind, f.Request, f.Nth, f.For)
-	case LoseAnswer:
+	case loseAnswer:
 		fmt.Fprintf(&b, "worker %d: %s %s number %d", f.Worker, f.Kind, f.Request, f.Nth)
-	case Cut, Silence, Slow:
+	case cut, silence, slow:
 		fmt.Fprintf(&b, "%s between worker %d and %s for %v", f.Kind, f.Worker, f.Server, f.For)
-	case Refuse:
+	case refuse:
 		fmt.Fprintf(&b, "%s %d times: %s", f.Request, f.Count, f.Err.Message)
-	case RollBack, Full:
+	case rollBack, full:
 		fmt.Fprintf(&b, "%s %v", f.Kind, f.For)
 	default:
 		b.WriteString(string(f.Kind))
@@ -148,9 +148,9 @@ var refusals = []struct {
 // newFaults makes a schedule over a load that lasts so long.
 func newFaults(rnd *rand.Rand, lasts time.Duration) []Fault {
 	kinds := []Kind{
-		Crash, CrashBefore, CrashBefore, CrashBefore, CrashAfter, CrashAfter, CrashAfter, Pause, PauseBefore, PauseBefore, Cut, Silence,
-		SilenceBefore, LoseAnswer, LoseAnswer, Slow, Stop, Join, Evict, Abort, MoveCoordinators, MoveLeaders, Refuse, Refuse,
-		FlushAll, LoseKey, RollBack, Full,
+		crash, crashBefore, crashBefore, crashBefore, crashAfter, crashAfter, crashAfter, pause, pauseBefore, pauseBefore, cut, silence,
+		silenceBefore, loseAnswer, loseAnswer, slow, stop, join, evict, abort, moveCoordinators, moveLeaders, refuse, refuse,
+		flushAll, loseKey, rollBack, full,
 	}
 	between := func(least, most time.Duration) time.Duration {
 		return (least + time.Duration(rnd.Int64N(int64(most-least)))).Round(time.Millisecond)
@@ -170,7 +170,7 @@ func newFaults(rnd *rand.Rand, lasts time.Duration) []Fault {
 		// Below the session time-out, between it and the transaction's, beyond both.
 		f.For = []time.Duration{between(50*time.Millisecond, 4*time.Second), between(5*time.Second, 12*time.Second), between(12*time.Second, 40*time.Second)}[rnd.IntN(3)]
 		f.Pick = rnd.Uint32()
-		if f.Kind == Refuse {
+		if f.Kind == refuse {
 			r := refusals[rnd.IntN(len(refusals))]
 			f.Key, f.Request, f.Err, f.Count = r.key, r.key.Name(), r.errs[rnd.IntN(len(r.errs))], 1+rnd.IntN(4)
 		}

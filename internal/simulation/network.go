@@ -272,7 +272,7 @@ func (c *conn) Read(b []byte) (int, error) {
 		var late <-chan time.Time
 		if m != frozen && !deadline.IsZero() {
 			t := time.NewTimer(time.Until(deadline))
-			defer t.Stop() //nolint:revive // a read waits a few times at most
+			defer t.Stop()
 			late = t.C
 		}
 		select {

@@ -94,23 +94,24 @@ func (w *world) restore(s snapshot) {
 
 func (w *world) injectRedis(f *Fault) {
 	switch f.Kind {
-	case FlushAll:
+	case flushAll:
 		w.redis.FlushAll()
-	case LoseKey:
+	case loseKey:
 		if keys := w.redis.Keys(); len(keys) > 0 {
 			key := keys[int(f.Pick)%len(keys)]
 			w.say("the key %s is lost", key)
 			w.redis.Del(key)
 		}
-	case RollBack:
+	case rollBack:
 		for _, s := range w.snaps {
 			if s.of == f {
 				w.restore(s)
 			}
 		}
-	case Full:
+	case full:
 		w.setFull(true)
 		w.later(f.For, func() { w.setFull(false) })
+	default:
 	}
 }
 

@@ -71,11 +71,11 @@ func (w *world) steps() []step {
 	}
 	for i := range w.scenario.Faults {
 		f := &w.scenario.Faults[i]
-		if f.Kind == RollBack {
+		if f.Kind == rollBack {
 			from := f.At - f.For
 			steps = append(steps, step{max(0, from), func() { w.remember(f) }})
 		}
-		if f.Kind != None {
+		if f.Kind != none {
 			steps = append(steps, step{f.At, func() { w.inject(f) }})
 		}
 	}
@@ -114,15 +114,15 @@ func (w *world) worker(slot int) *worker {
 // inject makes a fault happen.
 func (w *world) inject(f *Fault) {
 	switch f.Kind {
-	case Join:
+	case join:
 		if w.worker(f.Worker) == nil {
 			w.happens(f)
 			w.start(f.Worker)
 		}
-	case Evict, Abort, MoveCoordinators, MoveLeaders, Refuse:
+	case evict, abort, moveCoordinators, moveLeaders, refuse:
 		w.happens(f)
 		w.injectBroker(f)
-	case FlushAll, LoseKey, RollBack, Full:
+	case flushAll, loseKey, rollBack, full:
 		w.happens(f)
 		w.injectRedis(f)
 	default:
@@ -169,25 +169,25 @@ func (w *world) injectWorker(f *Fault, wk *worker) {
 		})
 	}
 	switch f.Kind {
-	case Crash:
+	case crash:
 		w.happens(f)
 		w.crash(wk, f.For)
-	case Pause:
+	case pause:
 		w.happens(f)
 		during(frozen, wk.kafka, wk.redis)
-	case Cut:
+	case cut:
 		w.happens(f)
 		during(broken, links...)
-	case Silence:
+	case silence:
 		w.happens(f)
 		during(silent, links...)
-	case Slow:
+	case slow:
 		w.happens(f)
 		for _, l := range links {
 			l.slower(time.Second)
 			w.later(f.For, func() { l.slower(0) })
 		}
-	case Stop:
+	case stop:
 		w.happens(f)
 		wk.stop()
 		w.later(f.For, func() {
@@ -208,18 +208,19 @@ func (w *world) trap(f *Fault, wk *worker, during func(mode, ...*link)) {
 		wk := w.workers[wk.slot] // a trap outlives the process
 		w.mu.Unlock()
 		switch f.Kind {
-		case CrashBefore:
+		case crashBefore:
 			w.crash(wk, f.For)
-		case CrashAfter:
+		case crashAfter:
 			// The request is on its way: everything else ends now, and the rest when it has arrived.
 			w.later(time.Microsecond, func() { w.crash(wk, f.For) })
 			return last
-		case PauseBefore:
+		case pauseBefore:
 			during(frozen, wk.kafka, wk.redis)
-		case SilenceBefore:
+		case silenceBefore:
 			during(silent, wk.kafka)
-		case LoseAnswer:
+		case loseAnswer:
 			return deaf
+		default:
 		}
 		return pass
 	}
@@ -232,14 +233,14 @@ func (w *world) injectBroker(f *Fault) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	switch f.Kind {
-	case MoveCoordinators:
+	case moveCoordinators:
 		w.cluster.RehashCoordinators()
-	case MoveLeaders:
+	case moveLeaders:
 		w.cluster.ShufflePartitionLeaders()
-	case Refuse:
+	case refuse:
 		h := w.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{f.Key}, Err: f.Err, Count: f.Count})
 		w.later(10*time.Second, h.Remove)
-	case Evict:
+	case evict:
 		info := w.cluster.GroupInfo(group)
 		if info == nil || len(info.Members) == 0 {
 			return
@@ -255,11 +256,12 @@ func (w *world) injectBroker(f *Fault) {
 		m.MemberID = ids[int(f.Pick)%len(ids)]
 		req.Members = append(req.Members, m)
 		_, _ = req.RequestWith(ctx, w.client)
-	case Abort:
+	case abort:
 		req := kmsg.NewPtrInitProducerIDRequest()
 		req.TransactionalID = kmsg.StringPtr(group + "-" + string('0'+byte(f.Pick%uint32(w.scenario.Partitions))))
 		req.TransactionTimeoutMillis = int32(transactionTimeout.Milliseconds())
 		_, _ = req.RequestWith(ctx, w.client)
+	default:
 	}
 }
 
@@ -308,9 +310,9 @@ func (w *world) settle() {
 	from := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	why := ""
 	for {
-		if why = w.unsettled(ctx, from.UnixMilli()); why == "" {
+		why := w.unsettled(ctx, from.UnixMilli())
+		if why == "" {
 			// What Redis lost is noticed within a few seconds.
 			time.Sleep(noticed)
 			w.say("at rest")

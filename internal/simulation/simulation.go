@@ -43,7 +43,7 @@ const slots = 4
 
 // New makes the scenario of a seed.
 func New(seed uint64) *Scenario {
-	rnd := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a seed is to be repeated
+	rnd := rand.New(rand.NewPCG(seed, 1))
 	s := &Scenario{
 		Seed:       seed,
 		Partitions: 1 + rnd.Int32N(4),
@@ -71,7 +71,7 @@ func (s *Scenario) String() string {
 	}
 	fmt.Fprintf(&b, "seed %d: %d partitions, %d workers, clock: %s, small: %v, skew %v\n%v\n", s.Seed, s.Partitions, s.Workers, clock, s.Small, s.Skew, s.Load)
 	for i, f := range s.Faults {
-		if f.Kind != None {
+		if f.Kind != none {
 			fmt.Fprintf(&b, "  %2d  %v\n", i, f)
 		}
 	}
@@ -86,7 +86,7 @@ func (s *Scenario) Keep(numbers []int) {
 	}
 	for i := range s.Faults {
 		if !keep[i] {
-			s.Faults[i].Kind = None
+			s.Faults[i].Kind = none
 		}
 	}
 }
@@ -141,8 +141,8 @@ func Shrink(t *testing.T, s *Scenario, tries int) (*Scenario, *Result) {
 			c.Faults = append([]Fault(nil), least.Faults...)
 			some := false
 			for i := from; i < min(from+size, len(c.Faults)); i++ {
-				some = some || c.Faults[i].Kind != None
-				c.Faults[i].Kind = None
+				some = some || c.Faults[i].Kind != none
+				c.Faults[i].Kind = none
 			}
 			if !some {
 				continue
@@ -159,7 +159,7 @@ func Shrink(t *testing.T, s *Scenario, tries int) (*Scenario, *Result) {
 func (s *Scenario) Kept() string {
 	var kept []string
 	for i, f := range s.Faults {
-		if f.Kind != None {
+		if f.Kind != none {
 			kept = append(kept, fmt.Sprint(i))
 		}
 	}

@@ -23,7 +23,7 @@ var (
 )
 
 // TestSimulation runs seeds. One that fails is shrunk, and printed with the command that repeats it.
-func TestSimulation(t *testing.T) {
+func TestSimulation(t *testing.T) { //nolint:tparallel // the seeds are parallel, to one another alone
 	first := *seed
 	if first == 0 {
 		first = uint64(time.Now().UnixNano()) % 1_000_000_000

@@ -183,7 +183,7 @@ func (w *world) logger(slot int) *zap.Logger {
 
 // delays gives each request of a link a virtual time of its own, that depends on the seed and on how many there were before.
 func (w *world) delays(slot int, server string) *delays {
-	return &delays{rnd: rand.New(rand.NewPCG(w.scenario.Seed, uint64(slot)<<8|uint64(len(server)^int(server[0]))))} //nolint:gosec // to be repeated
+	return &delays{rnd: rand.New(rand.NewPCG(w.scenario.Seed, uint64(slot)<<8|uint64(len(server)^int(server[0]))))}
 }
 
 type delays struct {
