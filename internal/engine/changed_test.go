@@ -115,14 +115,7 @@ func newChangedCase(seed uint64, schema *event.Schema) *changedCase {
 		c.lateness = greatestLateness(c.events)
 	}
 	if r.IntN(2) == 0 {
-		t := newTemplates(r, c.events, schema)
-		for i := range c.sets {
-			if i > 1 && r.IntN(3) == 0 {
-				c.sets[i] = c.sets[i-2] // what was dropped comes back
-				continue
-			}
-			c.sets[i] = t.rules()
-		}
+		c.sets = newTemplates(r, c.events, schema).sets(len(c.sets))
 	}
 	for range c.sets[1:] {
 		c.at = append(c.at, 1+r.IntN(len(c.events)))
@@ -146,8 +139,19 @@ type templates struct {
 	unit  int64 // seconds
 }
 
+// template is one condition.
+type template struct {
+	shape, filter int
+	typ, other    *event.Type
+	text, number  string // properties
+	d, d2         int64  // seconds
+	n             int
+	op            string
+	negate        bool
+}
+
 func newTemplates(r *rand.Rand, events []*event.Event, schema *event.Schema) *templates {
-	t := &templates{r: r}
+	t := &templates{r: r, unit: 1}
 	first, last := int64(math.MaxInt64), int64(math.MinInt64)
 	for _, e := range events {
 		first, last = min(first, e.Time), max(last, e.Time)
@@ -158,7 +162,6 @@ func newTemplates(r *rand.Rand, events []*event.Event, schema *event.Schema) *te
 	if len(t.types) == 0 {
 		t.types = append(t.types, schema.Type("purchase"))
 	}
-	t.unit = 1
 	for _, unit := range []int64{30, 6 * 3600, 24 * 3600} {
 		if (last-first)/1000 > 5*unit {
 			t.unit = unit
@@ -167,92 +170,114 @@ func newTemplates(r *rand.Rand, events []*event.Event, schema *event.Schema) *te
 	return t
 }
 
-func (t *templates) duration() string {
-	return fmt.Sprintf(`"%ds"`, t.unit*[]int64{1, 2, 3, 5, 8}[t.r.IntN(5)])
-}
-
-// field names a property of one of some kinds; "time" where there is none.
-func (t *templates) field(of *event.Type, kinds ...event.Kind) string {
-	var names []string
-	for i := range of.Properties {
-		if slices.Contains(kinds, of.Properties[i].Kind) {
-			names = append(names, of.Properties[i].Name)
-		}
-	}
-	if len(names) == 0 {
-		return "time"
-	}
-	return names[t.r.IntN(min(3, len(names)))]
-}
-
-func (t *templates) condition() string {
-	typ := t.types[t.r.IntN(len(t.types))]
-	other := t.types[t.r.IntN(len(t.types))]
-	text, number := t.field(typ, event.String), t.field(typ, event.Int, event.Double)
-	l := typ.Name
-	switch t.r.IntN(5) {
-	case 0:
-		l += fmt.Sprintf(".filter(e, e.%s == %q)", text, []string{"a", "b"}[t.r.IntN(2)])
-	case 1:
-		l += fmt.Sprintf(".filter(e, has(e.%s))", number)
-	}
-	n := 1 + t.r.IntN(4)
-	op := []string{">=", ">", "<", "==", "!=", "<="}[t.r.IntN(6)]
-	var x string
-	switch t.r.IntN(16) {
-	case 0, 1:
-		x = fmt.Sprintf("%s.last(%s).size() %s %d", l, t.duration(), op, n)
-	case 2:
-		x = fmt.Sprintf("%s.last(%s).sum(e, has(e.%s) ? 1 : 10) %s %d", l, t.duration(), number, op, 10*n)
-	case 3:
-		x = fmt.Sprintf("%s.newest(%d).exists(e, has(e.%s) && e.time > ago(%s))", l, n, text, t.duration())
-	case 4:
-		x = fmt.Sprintf("%s.newest(%d).size() %s %d", l, n, op, n)
-	case 5:
-		x = fmt.Sprintf("%s.before(%s).size() %s %d", l, t.duration(), op, n)
-	case 6:
-		x = fmt.Sprintf("%s.before(%s).newest().time > ago(%s)", l, t.duration(), t.duration())
-	case 7:
-		x = fmt.Sprintf("%s.after(%s).size() %s %d", l, other.Name, op, n)
-	case 8:
-		x = fmt.Sprintf("%s.last(%s).after(%s).size() %s %d", l, t.duration(), other.Name, op, n)
-	case 9:
-		x = fmt.Sprintf("%s.last(%s).distinct(e, has(e.%s)).size() %s %d", l, t.duration(), text, op, n)
-	case 10:
-		x = fmt.Sprintf("has(%s.first().%s)", l, text)
-	case 11:
-		x = fmt.Sprintf("%s.size() %s %d", l, op, n)
-	case 12:
-		x = fmt.Sprintf("%s.last(%s).not_followed_by(%s, %s).size() %s %d", l, t.duration(), other.Name, t.duration(), op, n)
-	case 13:
-		x = fmt.Sprintf("%s.last(%s).newest(%d).exists(e, e.%s == %q)", l, t.duration(), n, text, "a")
-	case 14:
-		x = fmt.Sprintf("profile.%s == %q", []string{"city", "province", "gender"}[t.r.IntN(3)], []string{"a", "female"}[t.r.IntN(2)])
-	case 15:
-		x = fmt.Sprintf("%s.not_followed_by(%s, %s).newest(2).exists(e, has(e.%s))", l, other.Name, t.duration(), text)
-	}
-	if t.r.IntN(4) == 0 {
-		x = "!(" + x + ")"
+func (t *templates) draw() template {
+	x := template{shape: t.r.IntN(17), filter: t.r.IntN(5), typ: t.types[t.r.IntN(len(t.types))], other: t.types[t.r.IntN(len(t.types))], negate: t.r.IntN(4) == 0}
+	for part := range 6 {
+		t.redraw(&x, part)
 	}
 	return x
 }
 
-func (t *templates) rules() (out oracle.Rules) {
-	for i := range 1 + t.r.IntN(4) {
-		s := oracle.SegmentText{Name: fmt.Sprintf("t%d", i), When: t.condition()}
-		switch t.r.IntN(6) {
-		case 0:
-			s.When += " && " + t.condition()
-		case 1:
-			s.When += " || " + t.condition()
-		case 2:
-			s.Until = t.condition()
-		case 3:
-			if i > 0 {
-				s.When += fmt.Sprintf(` && !in_segment("t%d")`, t.r.IntN(i))
+// redraw changes a part of a template.
+func (t *templates) redraw(x *template, part int) {
+	field := func(kinds ...event.Kind) string {
+		names := []string{"time"}
+		for i := range x.typ.Properties {
+			if slices.Contains(kinds, x.typ.Properties[i].Kind) {
+				names = append(names, x.typ.Properties[i].Name)
 			}
 		}
-		out.Segments = append(out.Segments, s)
+		return names[min(len(names)-1, 1+t.r.IntN(3))]
+	}
+	length := func() int64 { return t.unit * []int64{1, 2, 3, 5, 8}[t.r.IntN(5)] }
+	switch part {
+	case 0:
+		x.text = field(event.String)
+	case 1:
+		x.number = field(event.Int, event.Double)
+	case 2:
+		x.d = length()
+	case 3:
+		x.d2 = length()
+	case 4:
+		x.n = 1 + t.r.IntN(4)
+	case 5:
+		x.op = []string{">=", ">", "<", "==", "!=", "<="}[t.r.IntN(6)]
+	}
+}
+
+func (x *template) String() string {
+	l := x.typ.Name
+	switch x.filter {
+	case 0:
+		l += fmt.Sprintf(".filter(e, e.%s == %q)", x.text, "a")
+	case 1:
+		l += fmt.Sprintf(".filter(e, has(e.%s))", x.number)
+	}
+	size := fmt.Sprintf("size() %s %d", x.op, x.n)
+	d, d2 := fmt.Sprintf(`"%ds"`, x.d), fmt.Sprintf(`"%ds"`, x.d2)
+	out := [...]string{
+		l + ".last(" + d + ")." + size,
+		l + ".between(" + d + `, "` + fmt.Sprint(x.d+x.d2) + `s").` + size,
+		l + ".last(" + d + ").sum(e, has(e." + x.number + ") ? 1 : 10) " + x.op + fmt.Sprint(" ", 10*x.n),
+		l + ".newest(" + fmt.Sprint(x.n) + ").exists(e, e." + x.text + " == \"a\" && e.time > ago(" + d + "))",
+		l + ".newest(" + fmt.Sprint(x.n) + ").map(e, e." + x.text + ")." + size,
+		l + ".before(" + d + ")." + size,
+		l + ".before(" + d + ").newest().time > ago(" + d2 + ")",
+		l + ".before(" + d + ").newest(" + fmt.Sprint(x.n) + ").exists(e, e.time > ago(" + d2 + "))",
+		l + ".after(" + x.other.Name + ")." + size,
+		l + ".last(" + d + ").after(" + x.other.Name + ")." + size,
+		l + ".last(" + d + ").distinct(e, e." + x.text + ")." + size,
+		l + ".first()." + x.text + " == \"a\"",
+		l + "." + size,
+		l + ".last(" + d + ").not_followed_by(" + x.other.Name + ", " + d2 + ")." + size,
+		l + ".last(" + d + ").newest(" + fmt.Sprint(x.n) + ").exists(e, e." + x.text + " == \"a\")",
+		"profile." + []string{"city", "province", "climate", "occupation"}[x.n-1] + " == \"a\"",
+		l + ".not_followed_by(" + x.other.Name + ", " + d2 + ").newest(2).exists(e, e." + x.text + " == \"a\")",
+	}[x.shape]
+	if x.negate {
+		return "!(" + out + ")"
+	}
+	return out
+}
+
+// sets writes so many sets of rules, each like the one before.
+func (t *templates) sets(n int) (out []oracle.Rules) {
+	pool := make([]template, 1+t.r.IntN(4))
+	for i := range pool {
+		pool[i] = t.draw()
+	}
+	for range n {
+		var rules oracle.Rules
+		for i := range pool {
+			switch t.r.IntN(6) {
+			case 0:
+				continue // left out, and back perhaps with the next rules
+			case 1:
+				pool[i] = t.draw()
+			default:
+				t.redraw(&pool[i], t.r.IntN(6))
+			}
+			s := oracle.SegmentText{Name: fmt.Sprintf("t%d", i), When: pool[i].String()}
+			other := pool[t.r.IntN(len(pool))]
+			switch t.r.IntN(8) {
+			case 0:
+				s.When += " && " + other.String()
+			case 1:
+				s.When += " || " + other.String()
+			case 2:
+				s.Until = other.String()
+			case 3:
+				if n := len(rules.Segments); n > 0 {
+					s.When += fmt.Sprintf(` && !in_segment(%q)`, rules.Segments[t.r.IntN(n)].Name)
+				}
+			}
+			rules.Segments = append(rules.Segments, s)
+		}
+		if len(rules.Segments) == 0 {
+			rules.Segments = []oracle.SegmentText{{Name: "all", When: "true"}}
+		}
+		out = append(out, rules)
 	}
 	return out
 }
@@ -591,7 +616,7 @@ func (x *changedRun) fire(to int64) error {
 		cu := x.customers[id]
 		moments := x.oracles[x.now].Moments(&cu.history, x.zone, x.clock+1, to)
 		x.r.Shuffle(len(moments), func(i, j int) { moments[i], moments[j] = moments[j], moments[i] })
-		moments = moments[:min(len(moments), 12)]
+		moments = moments[:min(len(moments), 8)]
 		slices.Sort(moments)
 		for _, m := range append(moments, to) {
 			for fired := 0; ; fired++ {
