@@ -68,7 +68,7 @@ async function refresh() {
     const known = segments.get(s.name) || row(s.name);
     known.title = s.title || s.name;
     known.tags = s.tags || [];
-    known.link.replaceChildren(element("b", { textContent: known.title }), element("small", { textContent: s.name }));
+    known.link.replaceChildren(element("b", { textContent: known.title }), element("small", { textContent: s.name + warming(s) }));
     count(known, s.members);
     known.joins = s.joins_last_minute;
     known.leaves = s.leaves_last_minute;
@@ -92,6 +92,14 @@ async function refresh() {
   $("total-joins").textContent = numbers.format(joins);
   $("total-leaves").textContent = numbers.format(leaves);
   arrange();
+}
+
+// warming says that a segment cannot be decided of every customer yet.
+function warming(segment) {
+  if (!segment.warming) {
+    return "";
+  }
+  return segment.warming_until ? " · warming until " + new Date(segment.warming_until).toLocaleString() : " · warming";
 }
 
 // drawTrend draws joins up and leaves down, a bar for every two seconds of the last minute.
