@@ -22,15 +22,16 @@ import (
 	"github.com/ruas/ruas/internal/servers"
 )
 
-// trial is what workers of the built command are started with.
+// trial is a ruas of the built command, with topics and a group of its own.
 type trial struct {
 	t       *testing.T
 	binary  string
 	folder  string
+	suffix  string // of its topics and its group
 	environ []string
 	client  *kgo.Client // the test's own
 	admin   *kadm.Client
-	events  int
+	bought  int
 }
 
 // build gives the built command.
@@ -43,21 +44,25 @@ func build(t *testing.T) string {
 	return binary
 }
 
-func newTrial(t *testing.T, binary string, client *kgo.Client, environ ...string) *trial {
+func newTrial(t *testing.T, binary string, client *kgo.Client, suffix string, environ ...string) *trial {
 	t.Helper()
-	tr := &trial{t: t, binary: binary, folder: t.TempDir(), environ: environ, client: client, admin: kadm.NewClient(client)}
-	for name, text := range map[string]string{"segments.yaml": runSegments, "ruas.yaml": `
-kafka: {session_timeout: 3s}
+	tr := &trial{t: t, binary: binary, folder: t.TempDir(), suffix: suffix, environ: environ, client: client, admin: kadm.NewClient(client)}
+	for name, text := range map[string]string{"segments.yaml": runSegments, "ruas.yaml": fmt.Sprintf(`
+kafka: {session_timeout: 3s, group: %s}
 segments: [segments.yaml]
-sources: {purchases: , browsing: }
+sources: {purchases: {topic: %s}, browsing: {topic: %s}, devices: {topic: %s, optional: true}}
+topics: {changes: %s, state: %s, dead_letters: %s}
 admin: {listen: ""}
-`} {
+`, tr.group(), tr.topic("purchases"), tr.topic("browsing"), tr.topic("devices"), tr.topic("segment-changes"), tr.topic("segment-state"), tr.topic("dead-letters"))} {
 		if err := os.WriteFile(filepath.Join(tr.folder, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return tr
 }
+
+func (tr *trial) topic(name string) string { return name + tr.suffix }
+func (tr *trial) group() string            { return "ruas" + tr.suffix }
 
 // start starts a worker with more in its environment; what comes later counts.
 func (tr *trial) start(more ...string) *process {
@@ -147,13 +152,13 @@ func (p *process) working() {
 // buy produces a purchase of a new customer, and a record that is no event.
 func (tr *trial) buy() {
 	tr.t.Helper()
-	tr.events++
-	id := fmt.Sprintf("c%d", tr.events)
+	tr.bought++
+	id := fmt.Sprintf("c%d", tr.bought)
 	for _, value := range []string{
 		fmt.Sprintf(`{"id":"e","type":"purchase","customer_id":%q,"time":%q,"amount":100}`, id, time.Now().UTC().Format(time.RFC3339Nano)),
 		"nonsense",
 	} {
-		if err := tr.client.ProduceSync(tr.t.Context(), &kgo.Record{Topic: "purchases", Key: []byte(id), Value: []byte(value)}).FirstErr(); err != nil {
+		if err := tr.client.ProduceSync(tr.t.Context(), &kgo.Record{Topic: tr.topic("purchases"), Key: []byte(id), Value: []byte(value)}).FirstErr(); err != nil {
 			tr.t.Fatalf("producing: %v", err)
 		}
 	}
@@ -203,6 +208,7 @@ var least = []struct {
 }{
 	{right{operation: kadm.OpRead, topic: "purchases"}, "Read on the topic purchases"},
 	{right{operation: kadm.OpRead, topic: "browsing"}, "Read on the topic browsing"},
+	{right{operation: kadm.OpRead, topic: "devices"}, "Read on the topic devices"},
 	{right{operation: kadm.OpRead, topic: "segment-state"}, "Read on the topic segment-state"},
 	{right{operation: kadm.OpWrite, topic: "segment-state"}, "Write on the topic segment-state"},
 	{right{operation: kadm.OpWrite, topic: "segment-changes"}, "Write on the topic segment-changes"},
@@ -218,14 +224,14 @@ func TestSecuredRefusals(t *testing.T) {
 	binary := build(t)
 	client := secureClient(t, k, k.Admin)
 	on := func(t *testing.T) *trial {
-		return newTrial(t, binary, client,
+		return newTrial(t, binary, client, "",
 			"RUAS_KAFKA_BROKERS="+k.Addresses[0], "RUAS_KAFKA_TLS_ENABLED=true", "RUAS_KAFKA_TLS_CA="+k.CA,
 			"RUAS_KAFKA_SASL_MECHANISM=SCRAM-SHA-512", "RUAS_KAFKA_SASL_USER="+k.App.Name, "RUAS_KAFKA_SASL_PASSWORD="+k.App.Password,
 			"RUAS_REDIS_ADDRESSES="+r.Addresses[0], "RUAS_REDIS_TLS_ENABLED=true", "RUAS_REDIS_TLS_CA="+r.CA,
 			"RUAS_REDIS_USERNAME="+r.App.Name, "RUAS_REDIS_PASSWORD="+r.App.Password)
 	}
 	tr := on(t)
-	for _, topic := range []string{"purchases", "browsing"} {
+	for _, topic := range []string{"purchases", "browsing", "devices"} {
 		createTopic(t, client, topic)
 	}
 	user := k.App.Name
@@ -258,11 +264,11 @@ func TestSecuredRefusals(t *testing.T) {
 	}
 	t.Run("all that is missing is said at once", func(t *testing.T) {
 		tr := on(t)
-		for _, l := range least[:5] {
+		for _, l := range least[:6] {
 			tr.forbid(user, l.right)
 			defer tr.allow(user, l.right)
 		}
-		tr.refused(exitUnreachable, []string{"Read on the topic purchases", "Read on the topic browsing", "Read and Write on the topic segment-state", "Write on the topic segment-changes"})
+		tr.refused(exitUnreachable, []string{"Read on the topic purchases", "Read on the topic browsing", "Read on the topic devices", "Read and Write on the topic segment-state", "Write on the topic segment-changes"})
 	})
 	t.Run("while it runs", func(t *testing.T) {
 		tr := on(t)
@@ -279,7 +285,7 @@ func TestSecuredRefusals(t *testing.T) {
 			p.working()
 			t.Logf("%v after it was given back: %s", time.Since(began).Round(100*time.Millisecond), p.readyz())
 			tr.buy()
-			tr.awaitJoins(tr.events)
+			tr.awaitJoins(tr.bought)
 		}
 		p.end()
 	})
@@ -305,7 +311,7 @@ func (p *process) end() {
 func (tr *trial) awaitJoins(customers int) {
 	tr.t.Helper()
 	seen := make(map[string]int)
-	cl, err := kgo.NewClient(append(tr.client.Opts(), kgo.ConsumeTopics("segment-changes"), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
+	cl, err := kgo.NewClient(append(tr.client.Opts(), kgo.ConsumeTopics(tr.topic("segment-changes")), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()))...)
 	if err != nil {
 		tr.t.Fatal(err)
@@ -340,7 +346,7 @@ func TestRefusals(t *testing.T) {
 	t.Cleanup(client.Close)
 	view := goredis.NewClient(&goredis.Options{Addr: r.Addresses[0]})
 	t.Cleanup(func() { _ = view.Close() })
-	tr := newTrial(t, binary, client, "RUAS_KAFKA_BROKERS="+k.Addresses[0], "RUAS_REDIS_ADDRESSES="+r.Addresses[0])
+	tr := newTrial(t, binary, client, "", "RUAS_KAFKA_BROKERS="+k.Addresses[0], "RUAS_REDIS_ADDRESSES="+r.Addresses[0])
 
 	silent := silentServer(t)
 	tr.refused(exitUnreachable, []string{"the topic purchases does not exist: create it"})

@@ -61,7 +61,7 @@ func (k *Kafka) Join(ctx context.Context, layout pipeline.Layout, claims pipelin
 			return nil
 		}
 		for _, e := range fetches.Errors() {
-			err := k.explain("taking part in the group "+k.opt.Group, e.Err, reading(e.Topic))
+			err := k.explain("taking part in Kafka's group "+k.opt.Group, e.Err, reading(e.Topic))
 			if refusal := new(pipeline.Refusal); errors.As(err, &refusal) && !given.Load() {
 				return refusal
 			}

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,8 +19,9 @@ type logger struct {
 	told map[string]time.Time // warnings, and when they were handed on
 }
 
-// quietFor is how long a warning that was handed on is not repeated: while a server is away every retry brings the same one.
-const quietFor = 10 * time.Second
+// quietFor is how long a warning that was handed on is not repeated: while a server is away every retry brings the same one, but for
+// counts, ports and waiting times. The pipeline says what it means.
+const quietFor = time.Minute
 
 func newLogger(to *zap.Logger) *logger { return &logger{to: to, told: map[string]time.Time{}} }
 
@@ -41,7 +43,7 @@ func (l *logger) Log(level kgo.LogLevel, msg string, keyvals ...any) {
 		at = zapcore.WarnLevel
 	}
 	entry := l.to.Check(at, "kafka client: "+msg)
-	if entry == nil || at == zapcore.WarnLevel && l.repeats(fmt.Sprint(msg, keyvals), time.Now()) {
+	if entry == nil || at == zapcore.WarnLevel && l.repeats(gist(msg, keyvals), time.Now()) {
 		return
 	}
 	fields := make([]zap.Field, 0, len(keyvals)/2)
@@ -49,6 +51,21 @@ func (l *logger) Log(level kgo.LogLevel, msg string, keyvals ...any) {
 		fields = append(fields, zap.String(fmt.Sprint(keyvals[i]), fmt.Sprint(keyvals[i+1])))
 	}
 	entry.Write(fields...)
+}
+
+// gist is a message and its error, without digits.
+func gist(msg string, keyvals []any) string {
+	for i := 0; i+1 < len(keyvals); i += 2 {
+		if keyvals[i] == "err" {
+			msg += fmt.Sprint(keyvals[i+1])
+		}
+	}
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return -1
+		}
+		return r
+	}, msg)
 }
 
 // repeats tells whether the same was handed on a moment ago.

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -13,10 +14,10 @@ import (
 func TestWarningsAreNotRepeated(t *testing.T) {
 	core, logs := observer.New(zapcore.DebugLevel)
 	l := newLogger(zap.New(core))
-	for range 3 {
-		l.Log(kgo.LogLevelWarn, "unable to open connection to broker", "addr", "a:1")
+	for i := range 3 {
+		l.Log(kgo.LogLevelWarn, "unable to open connection to broker", "addr", "a:1", "err", fmt.Errorf("from port %d: refused", i), "backoff", i)
 	}
-	l.Log(kgo.LogLevelWarn, "unable to open connection to broker", "addr", "b:1")
+	l.Log(kgo.LogLevelWarn, "unable to open connection to broker", "addr", "a:1", "err", "i/o timeout")
 	if n := logs.Len(); n != 2 {
 		t.Errorf("%d entries of two different warnings: %v", n, logs.All())
 	}

@@ -39,7 +39,7 @@ func (k *Kafka) Prepare(ctx context.Context, topics pipeline.Topics) (pipeline.L
 		return pipeline.Layout{}, err
 	}
 	defer cl.Close()
-	if err := k.reach(ctx, cl); err != nil {
+	if err := k.reach(ctx, cl, !topics.Look); err != nil {
 		return pipeline.Layout{}, err
 	}
 	// A cluster that answers may still be choosing leaders and coordinators.
@@ -191,7 +191,7 @@ func (k *Kafka) partitions(sources int32) int32 {
 }
 
 // reach waits until a broker answers, or patience ends.
-func (k *Kafka) reach(ctx context.Context, cl *kgo.Client) error {
+func (k *Kafka) reach(ctx context.Context, cl *kgo.Client, tell bool) error {
 	end := time.Now().Add(k.opt.Patience)
 	var why error // of the first attempt: the last one may have had no time for an answer
 	for {
@@ -207,6 +207,9 @@ func (k *Kafka) reach(ctx context.Context, cl *kgo.Client) error {
 		}
 		if why == nil {
 			why = err
+		}
+		if tell {
+			tell = false
 			k.opt.Logger.Warn("no broker answers yet", zap.Strings("brokers", k.opt.Brokers), zap.Duration("asking_for", k.opt.Patience), zap.Error(err))
 		}
 		if !time.Now().Before(end) {

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -87,9 +88,16 @@ func (s *status) note(matter string, why error) bool {
 	return before != why.Error()
 }
 
-func (s *status) recovering(number int32)           { s.set(number, "is being taken over") }
-func (s *status) running(number int32)              { s.set(number, "") }
-func (s *status) broken(number int32, reason error) { s.set(number, reason.Error()) }
+func (s *status) recovering(number int32) { s.set(number, "is being taken over") }
+func (s *status) running(number int32)    { s.set(number, "") }
+
+func (s *status) broken(number int32, reason error) {
+	text := reason.Error()
+	if gone := new(OffsetsGone); errors.As(reason, &gone) {
+		text += ". To go on without them set on_data_loss: continue"
+	}
+	s.set(number, text)
+}
 
 func (s *status) ready() (bool, string) {
 	s.mu.Lock()
@@ -162,6 +170,7 @@ func (t *task) tell(doing string, err error) {
 		t.log.Info(doing + " works again")
 		return
 	}
+	t.p.lookSoon()
 	t.p.status.stall(t.number, doing, fmt.Sprintf("%s: %v", doing, err))
 	t.log.Warn(doing+" fails, and is tried again", zap.Error(err))
 }

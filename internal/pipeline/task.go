@@ -31,6 +31,8 @@ type task struct {
 // takenOften is from how many times on that is no accident: a worker that wakes up late may do it once.
 const takenOften = 3
 
+var errTakenOften = errors.New("the transactional id is in use")
+
 func newTask(p *Pipeline, number int32, member Member) *task {
 	t := &task{p: p, number: number, member: member, done: make(chan struct{}), log: p.opt.Logger.With(zap.Int32("partition", number))}
 	t.context, t.kill = context.WithCancel(context.Background())
@@ -55,15 +57,17 @@ func (t *task) run() {
 		if worked && time.Since(began) > backoffMost {
 			again.reset()
 		}
+		gist := err
 		if taken := new(Taken); errors.As(err, &taken) {
 			if t.taken++; t.taken >= takenOften {
-				err = fmt.Errorf("the transactional id %s was taken %d times, although the group gives this worker the partition: another program "+
-					"uses that id, or a transaction takes longer than kafka.transaction_timeout. Give one of them another id (kafka.group is what "+
-					"ruas's begin with): %w", taken.ID, t.taken, err)
+				gist = errTakenOften
+				err = fmt.Errorf("%w: %s was taken %d times, although the group gives this worker the partition: another program uses it, or a "+
+					"transaction takes longer than kafka.transaction_timeout. Give one of them another id (kafka.group is what ruas's begin with): %w",
+					errTakenOften, taken.ID, t.taken, taken.Err)
 			}
 		}
 		t.p.status.broken(t.number, err)
-		if saying.news(err) {
+		if saying.news(gist) {
 			t.report(err)
 		}
 		t.p.failed(err)
@@ -77,7 +81,7 @@ func (t *task) report(err error) {
 	switch gone := new(OffsetsGone); {
 	case errors.Is(err, ErrStale):
 		t.log.Warn("the view lost something, and is brought up from the state topic", zap.Error(err))
-	case t.taken >= takenOften:
+	case errors.Is(err, errTakenOften):
 		t.log.Error("the partition is fought over", zap.Error(err))
 	case errors.Is(err, ErrFenced):
 		t.log.Warn("another worker has the partition, or will soon", zap.Error(err))

@@ -69,11 +69,14 @@ func (p *Pipeline) failed(err error) {
 		defer p.mu.Unlock()
 		p.leave(err)
 	}
-	if gone := new(TopicGone); errors.As(err, &gone) {
-		select {
-		case p.lookAgain <- struct{}{}:
-		default:
-		}
+	p.lookSoon()
+}
+
+// lookSoon has the topics looked at soon: one that was deleted shows as many an error.
+func (p *Pipeline) lookSoon() {
+	select {
+	case p.lookAgain <- struct{}{}:
+	default:
 	}
 }
 
@@ -84,7 +87,7 @@ func (p *Pipeline) setLeave(leave context.CancelCauseFunc) {
 }
 
 // viewEvery is how often Redis's settings are looked at.
-const viewEvery = time.Minute
+const viewEvery = 15 * time.Second
 
 // watchView looks whether the view would still be accepted, while it answers at all.
 func (p *Pipeline) watchView(ctx context.Context) {

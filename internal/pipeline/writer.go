@@ -39,7 +39,7 @@ func newWriter(shard Shard, fence Fence, tell func(string, error), observe func(
 
 // run writes until ctx is done or the view is stale. A server that does not answer is asked again until it does.
 func (w *writer) run(ctx context.Context) {
-	const looking = "looking for losses in Redis"
+	const looking = "looking after Redis"
 	var failing teller
 	look := time.NewTicker(intactEvery)
 	defer look.Stop()
