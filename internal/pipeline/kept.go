@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -17,10 +19,6 @@ import (
 
 // keptKey is the key of the state topic under which a task notes what states hold.
 const keptKey = "k"
-
-// keptMost is about how large that record may become, in bytes: beyond, what the oldest states held is forgotten, and of customers who have
-// such a state nothing is taken for known.
-const keptMost = 500_000
 
 // keptRecord says what customers' states hold. It changes with the rules alone, and so is no part of the task record.
 type keptRecord struct {
@@ -57,21 +55,36 @@ func (k *keptRecord) of(generation uint64) []byte {
 // add notes the catalog of a generation.
 func (k *keptRecord) add(generation uint64, catalog []byte) {
 	k.States = append(k.States, keptStates{generation, catalog})
-	size := 0
-	for i := len(k.States) - 1; i >= 0; i-- {
-		if size += len(k.States[i].Catalog); size > keptMost && i < len(k.States)-1 {
-			k.States = k.States[i+1:]
-			break
+}
+
+// encode compresses the record. Where it would be larger than records may be, what the oldest states held is forgotten: of customers who
+// have such a state nothing is taken for known.
+func (k *keptRecord) encode() []byte {
+	for {
+		var b bytes.Buffer
+		w := gzip.NewWriter(&b)
+		if err := json.NewEncoder(w).Encode(k); err != nil {
+			panic(err) // a struct of numbers and bytes always encodes, and a buffer takes all
 		}
+		if err := w.Close(); err != nil {
+			panic(err)
+		}
+		if b.Len() <= recordMost || len(k.States) == 0 {
+			return b.Bytes()
+		}
+		k.States = k.States[1:]
 	}
 }
 
-func (k *keptRecord) encode() []byte {
-	b, err := json.Marshal(k)
-	if err != nil {
-		panic(err) // a struct of numbers and bytes always encodes
+func (k *keptRecord) decode(b []byte) error {
+	r, err := gzip.NewReader(bytes.NewReader(b))
+	if err == nil {
+		err = json.NewDecoder(r).Decode(k)
 	}
-	return b
+	if err != nil {
+		return fmt.Errorf("reading what states hold: %w", err)
+	}
+	return nil
 }
 
 func catalogHash(catalog []byte) string {
@@ -83,20 +96,21 @@ func catalogHash(catalog []byte) string {
 // errFound ends a search.
 var errFound = errors.New("found")
 
-// lastKept reads the newest record of what states hold.
+// lastKept reads the newest record of what states hold. Where it is gone, it is as if it had never been written.
 func (s *session) lastKept(ctx context.Context, first, end int64) error {
 	err := s.part.ReadState(ctx, max(first, s.record.Kept.From), end, func(r StateRecord) error {
 		if string(r.Key) != keptKey {
 			return nil
 		}
-		if err := json.Unmarshal(r.Value, &s.kept); err != nil {
-			return fmt.Errorf("reading what states hold: %w", err)
+		if err := s.kept.decode(r.Value); err != nil {
+			return err
 		}
 		return errFound
 	})
 	switch {
 	case err == nil:
-		s.log.Error("the state topic has lost the record of what states hold: of customers who were there before, nothing is taken for known")
+		s.log.Error("the state topic has lost the record of what states hold")
+		s.record.Kept = nil
 		return nil
 	case errors.Is(err, errFound):
 		return nil
@@ -126,6 +140,9 @@ func (s *session) prepareRules(ctx context.Context, first, end int64) error {
 	case r.Kept == nil: // an older release was at work under the same rules
 		s.kept.add(r.Generation, catalog)
 	}
+	if err := s.missing(); err != nil {
+		return err
+	}
 	if r.Kept == nil || r.Kept.Hash != sum || changed {
 		r.Kept, s.keptChanged = &Kept{From: end, Hash: sum}, true
 	}
@@ -133,21 +150,41 @@ func (s *session) prepareRules(ctx context.Context, first, end int64) error {
 	return nil
 }
 
+// missing looks whether an unfinished sweep will find states of which nobody knows what they hold: then every segment may be warming.
+func (s *session) missing() error {
+	r := &s.record
+	for _, sw := range r.Sweeps {
+		if sw.Backfill || s.kept.of(sw.Generation-1) != nil {
+			continue
+		}
+		takeover, err := s.opt.Engine.Takeover(nil, sw.Clock)
+		if err != nil {
+			return err
+		}
+		s.log.Warn("nobody noted what customers' states hold: of what happened before the rules changed, nothing is known but what is in them")
+		return s.warm(takeover)
+	}
+	return nil
+}
+
+// warm notes what takeover cannot know of some customers, and which segments that concerns.
+func (s *session) warm(takeover *engine.Takeover) (err error) {
+	if s.kept.Unknown, err = takeover.Unknown(s.kept.Unknown); err != nil {
+		return err
+	}
+	s.record.Warming, err = s.opt.Engine.Warming(s.kept.Unknown)
+	s.record.Warming = stillWarming(s.record.Warming, s.record.Clock)
+	return err
+}
+
 // changeRules begins the sweep that decides every customer by changed rules, and says what they cannot decide yet.
 func (s *session) changeRules(rules string, catalog []byte) error {
 	r := &s.record
-	if r.Kept == nil {
-		s.log.Warn("the state was written by a release that did not note what it kept, and the rules changed: of what happened before nothing is known. " +
-			"Starting this release once under the rules of before would have told it")
-	}
 	takeover, err := s.opt.Engine.Takeover(s.kept.of(r.Generation), r.Clock)
 	if err != nil {
 		return err
 	}
-	if s.kept.Unknown, err = takeover.Unknown(s.kept.Unknown); err != nil {
-		return err
-	}
-	if r.Warming, err = s.opt.Engine.Warming(s.kept.Unknown); err != nil {
+	if err = s.warm(takeover); err != nil {
 		return err
 	}
 	if n := len(s.kept.States); len(r.Sweeps) == 0 && n > 1 {
@@ -157,7 +194,6 @@ func (s *session) changeRules(rules string, catalog []byte) error {
 	s.kept.add(r.Generation, catalog)
 	s.log.Info("the rules changed: every customer is decided anew", zap.String("before", r.Rules), zap.String("now", rules))
 	r.Sweeps = append(r.Sweeps[:len(r.Sweeps):len(r.Sweeps)], Sweep{Generation: r.Generation, Clock: r.Clock})
-	r.Warming = stillWarming(r.Warming, r.Clock)
 	if len(r.Warming) > 0 {
 		s.log.Warn("segments are warming: of customers who were there before, they are decided as far as is known, and memberships stand where it is not",
 			zap.Strings("segments", warmingWords(r.Warming)))

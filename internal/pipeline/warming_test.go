@@ -222,12 +222,15 @@ func TestStateOfAnOlderRelease(t *testing.T) {
 	const more = warmRules + "  loyal:\n    when: purchase.size() >= 2\n  few:\n    when: purchase.size() < 3\n"
 	for _, c := range []struct {
 		name  string
+		edit  func(task map[string]any)
 		rules []string // started one after the other
 		want  map[string]int64
 		joins int
 	}{
-		{"upgraded, then changed", []string{warmRules, more}, map[string]int64{}, 200},
-		{"upgraded and changed at once", []string{more}, map[string]int64{"buyer": engine.Never, "loyal": engine.Never, "few": engine.Never}, 100},
+		{"upgraded, then changed", older, []string{warmRules, more}, map[string]int64{}, 200},
+		{"upgraded and changed at once", older, []string{more}, map[string]int64{"buyer": engine.Never, "loyal": engine.Never, "few": engine.Never}, 100},
+		{"what was noted is lost", func(task map[string]any) { task["kept"] = map[string]any{"from": 1 << 40, "hash": "1"} }, []string{warmRules, more},
+			map[string]int64{"buyer": engine.Never, "loyal": engine.Never, "few": engine.Never}, 100},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r, _ := fakes(t, warmRules)
@@ -242,7 +245,7 @@ func TestStateOfAnOlderRelease(t *testing.T) {
 			r.settle()
 			w.end()
 			r.published(100)
-			r.rewriteTasks(older)
+			r.rewriteTasks(c.edit)
 			for _, rules := range c.rules {
 				r.engine = r.compile(rules)
 				w = r.start()
