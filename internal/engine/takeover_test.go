@@ -216,6 +216,28 @@ func TestAnotherLimit(t *testing.T) {
 	l.expect("of five as many as of three", l.change(three), "+often rules")
 }
 
+// TestTheLastMillisecond looks at what is unknown a millisecond longer than it may seem: an event that is just too old for a window is
+// dropped, and of events of one moment only some may be kept.
+func TestTheLastMillisecond(t *testing.T) {
+	const ms = 1.0 / float64(feature.DayMS)
+	l := newLife(t, map[string]string{"one": `purchase.last("30d").size() == 1`})
+	l.event(10, "purchase", `,"amount":5`)
+	l.event(40, "purchase", `,"amount":5`) // the first is out of the window now, and dropped
+	l.expect("at the change", l.change(map[string]string{"one": `purchase.last("60d").size() > 1`}), "")
+	l.pass(70 - ms)
+	l.expect("in the window's last millisecond over it", l.undecided(), "one")
+	l.expect("then", l.pass(70), "-one time")
+
+	l = newLife(t, map[string]string{"some": `purchase.last("30d").size() >= 3`})
+	for range 4 {
+		l.event(5, "purchase", `,"amount":5`)
+	}
+	l.expect("three of four are kept", l.change(map[string]string{"some": `purchase.last("30d").size() == 3`}), "")
+	l.pass(35 - ms)
+	l.expect("while the four are in the window", l.undecided(), "some")
+	l.expect("then", l.pass(35), "-some time")
+}
+
 func TestWhatComesBack(t *testing.T) {
 	views := map[string]string{"viewer": `product_view.last("10d").size() == 0`, "buyer": `purchase.size() > 0`, "old": `purchase.size() >= 2`}
 	l := newLife(t, views)
