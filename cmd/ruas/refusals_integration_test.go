@@ -47,18 +47,22 @@ func build(t *testing.T) string {
 func newTrial(t *testing.T, binary string, client *kgo.Client, suffix string, environ ...string) *trial {
 	t.Helper()
 	tr := &trial{t: t, binary: binary, folder: t.TempDir(), suffix: suffix, environ: environ, client: client, admin: kadm.NewClient(client)}
-	for name, text := range map[string]string{"segments.yaml": runSegments, "ruas.yaml": fmt.Sprintf(`
+	tr.write("segments.yaml", runSegments)
+	tr.write("ruas.yaml", fmt.Sprintf(`
 kafka: {session_timeout: 3s, group: %s}
 segments: [segments.yaml]
 sources: {purchases: {topic: %s}, browsing: {topic: %s}, devices: {topic: %s, optional: true}}
 topics: {changes: %s, state: %s, dead_letters: %s}
 admin: {listen: ""}
-`, tr.group(), tr.topic("purchases"), tr.topic("browsing"), tr.topic("devices"), tr.topic("segment-changes"), tr.topic("segment-state"), tr.topic("dead-letters"))} {
-		if err := os.WriteFile(filepath.Join(tr.folder, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+`, tr.group(), tr.topic("purchases"), tr.topic("browsing"), tr.topic("devices"), tr.topic("segment-changes"), tr.topic("segment-state"), tr.topic("dead-letters")))
 	return tr
+}
+
+func (tr *trial) write(name, text string) {
+	tr.t.Helper()
+	if err := os.WriteFile(filepath.Join(tr.folder, name), []byte(text), 0o600); err != nil {
+		tr.t.Fatal(err)
+	}
 }
 
 func (tr *trial) topic(name string) string { return name + tr.suffix }
@@ -152,15 +156,29 @@ func (p *process) working() {
 // buy produces a purchase of a new customer, and a record that is no event.
 func (tr *trial) buy() {
 	tr.t.Helper()
+	tr.buyOne()
+	tr.produce("nonsense")
+}
+
+// buyOne produces a purchase of a new customer.
+func (tr *trial) buyOne() {
+	tr.t.Helper()
+	tr.buyOneMore("e")
+}
+
+// buyOneMore produces a purchase with an id of the next customer.
+func (tr *trial) buyOneMore(id string) {
+	tr.t.Helper()
 	tr.bought++
-	id := fmt.Sprintf("c%d", tr.bought)
-	for _, value := range []string{
-		fmt.Sprintf(`{"id":"e","type":"purchase","customer_id":%q,"time":%q,"amount":100}`, id, time.Now().UTC().Format(time.RFC3339Nano)),
-		"nonsense",
-	} {
-		if err := tr.client.ProduceSync(tr.t.Context(), &kgo.Record{Topic: tr.topic("purchases"), Key: []byte(id), Value: []byte(value)}).FirstErr(); err != nil {
-			tr.t.Fatalf("producing: %v", err)
-		}
+	tr.produce(fmt.Sprintf(`{"id":%q,"type":"purchase","customer_id":"c%d","time":%q,"amount":100}`, id, tr.bought, time.Now().UTC().Format(time.RFC3339Nano)))
+}
+
+// produce produces a record with the key of the newest customer.
+func (tr *trial) produce(value string) {
+	tr.t.Helper()
+	rec := &kgo.Record{Topic: tr.topic("purchases"), Key: fmt.Appendf(nil, "c%d", tr.bought), Value: []byte(value)}
+	if err := tr.client.ProduceSync(tr.t.Context(), rec).FirstErr(); err != nil {
+		tr.t.Fatalf("producing: %v", err)
 	}
 }
 

@@ -361,6 +361,33 @@ func TestServersAway(t *testing.T) {
 	p.end()
 }
 
+// deadline gives a context that ends so soon.
+func deadline(t *testing.T, within time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// joinedSoon waits until a customer has joined.
+func (tr *trial) joinedSoon(customer string) bool {
+	tr.t.Helper()
+	cl, err := kgo.NewClient(append(tr.client.Opts(), kgo.ConsumeTopics(tr.topic("segment-changes")), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()))...)
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	defer cl.Close()
+	for ctx := deadline(tr.t, 20*time.Second); ctx.Err() == nil; {
+		found := false
+		cl.PollFetches(ctx).EachRecord(func(rec *kgo.Record) { found = found || string(rec.Key) == customer })
+		if found {
+			return true
+		}
+	}
+	return false
+}
+
 // buyMany produces purchases of new customers.
 func (tr *trial) buyMany(n int) {
 	tr.t.Helper()

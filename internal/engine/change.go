@@ -109,7 +109,10 @@ func AppendTime(dst []byte, ms int64) []byte {
 	return time.UnixMilli(ms).UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z")
 }
 
-// features writes the features that a segment includes, but for those that have no value.
+// maxFeatures is the most that the features of a change take, in bytes: with two ids and its key a record holds no more than 900 kB.
+const maxFeatures = 400_000
+
+// features writes the features that a segment includes, but for those that have no value, or for which there is no room.
 func (s *stepper) features(segment int) []byte {
 	include := s.plan.Segments[segment].Include
 	if len(include) == 0 {
@@ -128,7 +131,7 @@ func (s *stepper) features(segment int) []byte {
 		dst = appendString(dst, s.plan.Features[i].Name)
 		dst = append(dst, ':')
 		var ok bool
-		if dst, ok = AppendValue(dst, v); !ok {
+		if dst, ok = AppendValue(dst, v); !ok || len(dst) > maxFeatures {
 			dst = dst[:start]
 		}
 	}

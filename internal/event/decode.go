@@ -10,6 +10,8 @@ const (
 	MaxRecord = 1 << 20
 	// MaxDepth is how deep objects and lists may be nested, the record itself counted.
 	MaxDepth = 64
+	// MaxField is how long id, type and customer_id may be, in bytes: a change holds two of them, and the customer_id as its key.
+	MaxField = 32_768
 )
 
 // Decoder decodes the records of one source. It is not for concurrent use.

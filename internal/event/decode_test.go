@@ -204,6 +204,7 @@ func TestDecodeReject(t *testing.T) {
 		{`{"id":1,"type":"login","customer_id":"c","time":"2026-11-21T10:00:00Z"}`, ReasonField, "id is a number"},
 		{`{"id":"","type":"login","customer_id":"c","time":"2026-11-21T10:00:00Z"}`, ReasonField, "id is empty"},
 		{`{"id":"\udc00","type":"login","customer_id":"c","time":"2026-11-21T10:00:00Z"}`, ReasonText, "id"},
+		{`{"id":"` + strings.Repeat("x", MaxField+1) + `","type":"login","customer_id":"c","time":"2026-11-21T10:00:00Z"}`, ReasonField, "id is 32769 bytes long"},
 		{`{"id":"e","customer_id":"c","time":"2026-11-21T10:00:00Z"}`, ReasonField, "type is missing"},
 		{`{"id":"e","type":["login"],"customer_id":"c","time":"2026-11-21T10:00:00Z"}`, ReasonField, "type is a list"},
 		{`{"id":"e","type":"","customer_id":"c","time":"2026-11-21T10:00:00Z"}`, ReasonField, "type is empty"},

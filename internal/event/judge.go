@@ -98,8 +98,11 @@ func (d *Decoder) field(ev *Event, name string, p *place) (string, *Reject) {
 	if !ok {
 		return "", reject(ReasonText, "%s", where(name, p))
 	}
-	if s == "" {
+	switch {
+	case s == "":
 		return "", fieldReject(name, p, "empty")
+	case len(s) > MaxField:
+		return "", fieldReject(name, p, fmt.Sprintf("%d bytes long", len(s)))
 	}
 	return s, nil
 }

@@ -89,7 +89,7 @@ func (r reference) field(record []byte, name string) (string, Reason) {
 	switch {
 	case !ok:
 		return "", ReasonText
-	case s == "":
+	case s == "", len(s) > MaxField:
 		return "", ReasonField
 	default:
 		return s, ""

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -113,35 +114,43 @@ const (
 	askEvery = 300 * time.Millisecond
 	// askLeast is how long the task waits at least before it asks again.
 	askLeast = 10 * time.Millisecond
-	// askTell is after how many failures in a row that is said: a moved leader makes one or two.
-	askTell = 5
+	// askTell is for how long no answer comes before that is said: a moved leader takes less.
+	askTell = 5 * time.Second
 )
 
 // watchEnds asks where the sources end, regularly and when the task needs it. Where the broker does not answer, nothing is sent, and the
 // clock stands.
 func (f *feed) watchEnds(ctx context.Context) {
 	const doing = "asking Kafka where the sources end"
-	failures := 0
+	var (
+		told atomic.Bool
+		last atomic.Value // the error of the last try; a try may outlast its context, while a connection is made
+	)
+	last.Store(context.DeadlineExceeded.Error())
+	silence := time.AfterFunc(askTell, func() {
+		if ctx.Err() == nil {
+			told.Store(true)
+			f.tell(doing, fmt.Errorf("no answer for %v: %v", askTell, last.Load()))
+		}
+	})
+	defer silence.Stop()
 	for {
 		asked := time.Now()
 		answer, cancel := context.WithTimeout(ctx, answerAge)
 		got, err := f.part.SourceEnds(answer)
 		cancel()
-		switch {
-		case err == nil:
+		if err == nil {
 			select {
 			case <-f.ended: // the task has not looked at the last one
 			default:
 			}
 			f.ended <- ends{asked: asked, ends: got}
-			if failures >= askTell {
+			silence.Reset(askTell)
+			if told.Swap(false) {
 				f.tell(doing, nil)
 			}
-			failures = 0
-		case ctx.Err() == nil:
-			if failures++; failures == askTell {
-				f.tell(doing, err)
-			}
+		} else if ctx.Err() == nil {
+			last.Store(err.Error())
 		}
 		if !sleep(ctx, askLeast) {
 			return
