@@ -48,7 +48,7 @@ func (d *driver) possible(kind Kind) (resource string, do func(*active)) {
 		return d.unlessTaken("redis", func(a *active) { d.killRedis(a, nil) })
 	case RedisOld:
 		return d.unlessTaken("redis", func(a *active) {
-			cut := 1 + d.random.Int64N(1<<(10+d.random.IntN(12)))
+			cut := 1 + d.random.Int64N(1<<(10+d.random.IntN(15)))
 			d.killRedis(a, &cut)
 			a.On += fmt.Sprintf(", without its last %d bytes", cut)
 		})
@@ -97,7 +97,11 @@ func (d *driver) killWorker(a *active, w *worker) {
 
 func (d *driver) pauseWorker(a *active, w *worker) {
 	w.signal(syscall.SIGSTOP)
-	d.lasts(a, sessionTimeout, transactionTimeout+5*time.Second)
+	if d.random.IntN(2) == 0 {
+		d.lasts(a, sessionTimeout, transactionTimeout)
+	} else {
+		d.lasts(a, transactionTimeout, transactionTimeout+5*time.Second)
+	}
 	a.end = func() { w.signal(syscall.SIGCONT) }
 }
 
@@ -184,18 +188,24 @@ func (d *driver) flushRedis(a *active) {
 	}
 }
 
+// loseKeys removes up to as many keys of one partition as it has of states.
 func (d *driver) loseKeys(a *active) {
-	var keys []string
-	for range 1 + d.random.IntN(3) {
-		p := int32(d.random.IntN(partitions))
-		names := []string{"meta", "deadlines", fmt.Sprintf("s:%d", d.random.IntN(stateKeys)), fmt.Sprintf("m:%d", d.random.IntN(memberKeys))}
-		keys = append(keys, d.key(p, names[d.random.IntN(len(names))]))
+	p := int32(d.random.IntN(partitions))
+	names := []string{"meta", "deadlines"}
+	for i := range stateKeys {
+		names = append(names, fmt.Sprintf("s:%d", i))
 	}
-	a.On = strings.Join(keys, ", ")
-	for _, key := range keys {
-		if err := d.view.Del(d.t.Context(), key).Err(); err != nil {
-			d.t.Fatalf("removing %s from Redis: %v", key, err)
-		}
+	for i := range memberKeys {
+		names = append(names, fmt.Sprintf("m:%d", i))
+	}
+	d.random.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+	names = names[:1+d.random.IntN(1<<d.random.IntN(7))]
+	a.On = fmt.Sprintf("%d keys of partition %d, as %s", len(names), p, strings.Join(names[:min(len(names), 5)], " "))
+	for i := range names {
+		names[i] = d.key(p, names[i])
+	}
+	if err := d.view.Unlink(d.t.Context(), names...).Err(); err != nil {
+		d.t.Fatalf("removing keys from Redis: %v", err)
 	}
 }
 

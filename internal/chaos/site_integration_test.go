@@ -168,6 +168,7 @@ redis: {addresses: [%s]}
 segments: [s10.yaml, spender.yaml]
 sources:
 %sclock: records
+cache: {customers: 1000}
 http: {listen: %q}
 admin: {listen: ""}
 `, strings.Join(s.net.kafka[i].addresses(), ", "), group, timings, strings.Join(s.net.redis[i].addresses(), ", "), list.String(), w.http)
