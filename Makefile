@@ -41,6 +41,13 @@ CUSTOMERS ?= 200000
 recovery: ## how soon changes come again after FLUSHALL, and after a worker's end, with CUSTOMERS (200,000)
 	go test -tags integration ./internal/chaos -run '^TestRecovery$$' -count=1 -timeout 0 -v -args -customers $(CUSTOMERS) -times 3 -logs $(LOGS)
 
+SEEDS ?= 1000
+simulate: ## the pipeline under SEEDS (1,000) random schedules of faults, in virtual time
+	go test ./internal/simulation -run '^TestSimulation$$' -count=1 -timeout 12h -args -seeds $(SEEDS)
+
+planted: ## plant bugs, each of which the simulation must notice
+	go test ./internal/simulation -run '^TestPlanted$$' -count=1 -timeout 1h -v -args -planted
+
 FUZZTIME ?= 5m
 fuzz: ## every fuzz target for FUZZTIME (5m)
 	@set -e; go list -f '{{$$d := .Dir}}{{range .TestGoFiles}}{{$$d}}/{{.}} {{end}}{{range .XTestGoFiles}}{{$$d}}/{{.}} {{end}}' ./... | tr ' ' '\n' | grep . | \
