@@ -2,7 +2,7 @@
 BIN := $(CURDIR)/.servers/bin
 LINT_VERSION := $(shell sed -n 's/^LINT_VERSION=//p' .ci/run)
 
-.PHONY: help build check lint test race integration differential chaos recovery fuzz bench docs up down clean
+.PHONY: help build check lint test race integration differential chaos recovery simulate planted fuzz bench docs up down clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
