@@ -65,7 +65,7 @@ func (s *session) recover(ctx, background context.Context) error {
 	if err := s.sweep(ctx); err != nil {
 		return err
 	}
-	if err := s.timers.extend(ctx, s.shard, s.fence.Epoch, math.MinInt64); err != nil {
+	if err := s.timers.extend(ctx, s.shard, s.writer.fence(), math.MinInt64); err != nil {
 		return err
 	}
 	return s.startFeed(background)
@@ -183,6 +183,7 @@ func (s *session) claim(ctx context.Context, first, end int64) error {
 		empty := s.meta(s.record.encode())
 		empty.Building = true
 		err = persist(ctx, s.tell, "emptying the view", func() error { return s.shard.Reset(ctx, empty) })
+		s.distrusted = nil
 	} else {
 		s.fence.Applied = meta.Applied
 		mine := s.meta(s.record.encode())
@@ -206,6 +207,8 @@ func (s *session) distrust(meta *ShardMeta, err error, first, end int64) error {
 	switch {
 	case err != nil:
 		return err
+	case s.distrusted != nil:
+		return s.distrusted
 	case meta.StateID != s.layout.StateID:
 		return errors.New("it was built from another state topic")
 	case meta.Applied > end:

@@ -68,7 +68,7 @@ func (r *replayer) write(ctx context.Context, next int64, building bool) error {
 		u.States = append(u.States, StateRecord{Key: []byte(id), Value: value})
 		was, err := s.decode(id, before[i])
 		if err != nil {
-			return err
+			return s.unreadable(id, err)
 		}
 		is, err := s.decode(id, value)
 		if err != nil {

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -177,8 +176,7 @@ func (s *session) load(ids map[string]struct{}) error {
 	}
 	var states [][]byte
 	err := persist(s.stopping, s.tell, "reading from Redis", func() (err error) {
-		least := Fence{Epoch: s.fence.Epoch, Applied: s.writer.applied.Load()}
-		states, err = s.shard.Load(s.stopping, least, missing)
+		states, err = s.shard.Load(s.stopping, s.writer.fence(), missing)
 		return err
 	})
 	if err != nil {
@@ -201,7 +199,7 @@ func (s *session) adopt(id string, value []byte) (*customer, error) {
 	} else {
 		generation, state, err := SplitState(value)
 		if err != nil {
-			return nil, fmt.Errorf("customer %q: %w", id, err)
+			return nil, s.unreadable(id, err)
 		}
 		c.generation = generation
 		decode, err := s.decodeOf(generation)
@@ -209,7 +207,7 @@ func (s *session) adopt(id string, value []byte) (*customer, error) {
 			return nil, err
 		}
 		if c.state, err = decode(id, state); err != nil {
-			return nil, fmt.Errorf("customer %q: %w", id, err)
+			return nil, s.unreadable(id, err)
 		}
 	}
 	c.shed = s.opt.Engine.Shed(c.state)
@@ -234,7 +232,7 @@ func (s *session) extendTimers() error {
 		return err
 	}
 	return persist(s.stopping, s.tell, "reading deadlines from Redis", func() error {
-		return s.timers.extend(s.stopping, s.shard, s.fence.Epoch, s.timers.horizon)
+		return s.timers.extend(s.stopping, s.shard, s.writer.fence(), s.timers.horizon)
 	})
 }
 

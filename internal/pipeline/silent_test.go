@@ -175,8 +175,8 @@ type interruptedShard struct {
 	view *interrupted
 }
 
-func (s *interruptedShard) Scan(ctx context.Context, epoch int64, each func([]pipeline.StateRecord) error) error {
-	return s.Shard.Scan(ctx, epoch, func(found []pipeline.StateRecord) error {
+func (s *interruptedShard) Scan(ctx context.Context, least func() pipeline.Fence, each func([]pipeline.StateRecord) error) error {
+	return s.Shard.Scan(ctx, least, func(found []pipeline.StateRecord) error {
 		if len(found) < 2 {
 			return each(found)
 		}

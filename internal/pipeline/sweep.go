@@ -31,7 +31,7 @@ func (s *session) sweep(ctx context.Context) error {
 		return err
 	}
 	swept, undecided := 0, make(map[string]int)
-	err := s.shard.Scan(ctx, s.fence.Epoch, func(found []StateRecord) error {
+	err := s.shard.Scan(ctx, s.writer.fence, func(found []StateRecord) error {
 		b := s.nothing()
 		for _, rec := range found {
 			if err := s.sweepOne(b, string(rec.Key), rec.Value); err != nil {

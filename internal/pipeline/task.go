@@ -26,6 +26,14 @@ type task struct {
 	done     chan struct{}
 	// taken counts how often another producer took the transactional id, though the group gives the partition to this worker.
 	taken int
+	// distrusted says why the next session builds the view anew; nil: it need not.
+	distrusted error
+}
+
+// unreadable says that the view holds a state that no ruas wrote there: it is built anew from the state topic, once.
+func (t *task) unreadable(customer string, err error) error {
+	t.distrusted = fmt.Errorf("%w: the state of customer %q cannot be read: %w", ErrStale, customer, err)
+	return t.distrusted
 }
 
 // takenOften is from how many times on that is no accident: a worker that wakes up late may do it once.

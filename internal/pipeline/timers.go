@@ -28,9 +28,9 @@ func (t *timers) set(id string, at int64) (exact bool) {
 }
 
 // extend reads the deadlines after the horizon from the view, which must have every batch.
-func (t *timers) extend(ctx context.Context, shard Shard, epoch, after int64) error {
+func (t *timers) extend(ctx context.Context, shard Shard, least Fence, after int64) error {
 	for limit := t.window; ; limit *= 4 {
-		list, err := shard.Deadlines(ctx, epoch, after, limit)
+		list, err := shard.Deadlines(ctx, least, after, limit)
 		if err != nil {
 			return err
 		}

@@ -50,13 +50,13 @@ type Shard interface {
 	// Write applies an update whole or not at all. ErrStale: the shard's fence is not u.From, or a part is missing. An update that is
 	// already there is no error.
 	Write(ctx context.Context, u *Update) error
-	// Deadlines gives at most limit deadlines, earliest first, that are later than after.
-	Deadlines(ctx context.Context, epoch, after int64, limit int) ([]Deadline, error)
+	// Deadlines gives at most limit deadlines, earliest first, that are later than after. ErrStale: as for Load.
+	Deadlines(ctx context.Context, least Fence, after int64, limit int) ([]Deadline, error)
 	// Scan hands all states to each, some at a time, in no order; a customer may be seen more than once. What one call hands over was
-	// read when the call before it had returned.
-	Scan(ctx context.Context, epoch int64, each func([]StateRecord) error) error
-	// Intact looks for every part of the shard. ErrStale: one is missing, or the epoch is another.
-	Intact(ctx context.Context, epoch int64) error
+	// read when the call before it had returned. ErrStale: as for Load, by what least gives then.
+	Scan(ctx context.Context, least func() Fence, each func([]StateRecord) error) error
+	// Intact looks for every part of the shard. ErrStale: as for Load.
+	Intact(ctx context.Context, least Fence) error
 }
 
 // Update is what one transaction, or a piece of the changelog, changes in a shard.

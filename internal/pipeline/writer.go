@@ -54,7 +54,7 @@ func (w *writer) run(ctx context.Context) {
 				return
 			}
 		case <-look.C:
-			err = w.shard.Intact(ctx, w.epoch)
+			err = w.shard.Intact(ctx, w.fence())
 			switch {
 			case errors.Is(err, ErrStale):
 				w.failed <- err
@@ -82,6 +82,9 @@ func (w *writer) write(ctx context.Context, next numbered) error {
 	w.observe(time.Since(start))
 	return nil
 }
+
+// fence is what the view holds at least.
+func (w *writer) fence() Fence { return Fence{Epoch: w.epoch, Applied: w.applied.Load()} }
 
 // flush waits until batch number is written.
 func (w *writer) flush(ctx context.Context, number uint64) error {

@@ -101,7 +101,7 @@ func parseMeta(got map[string]string) (meta pipeline.ShardMeta, err error) {
 }
 
 // Intact implements pipeline.Shard.
-func (s *shard) Intact(ctx context.Context, epoch int64) error {
+func (s *shard) Intact(ctx context.Context, least pipeline.Fence) error {
 	var (
 		numbers *goredis.SliceCmd
 		look    lookout
@@ -114,19 +114,22 @@ func (s *shard) Intact(ctx context.Context, epoch int64) error {
 	if err = served("looking for losses", cmds, err); err != nil {
 		return err
 	}
-	if err := sameEpoch(numbers.Val(), epoch); err != nil {
+	if err := current(numbers.Val(), least); err != nil {
 		return err
 	}
 	return look.missing()
 }
 
-func sameEpoch(got []any, epoch int64) error {
+// current refuses a shard that another worker wrote, or that was rolled back.
+func current(got []any, least pipeline.Fence) error {
 	f, err := fence(got)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if f.Epoch != epoch {
-		return stale("its epoch is %d, not %d", f.Epoch, epoch)
+	case f.Epoch != least.Epoch:
+		return stale("its epoch is %d, not %d", f.Epoch, least.Epoch)
+	case f.Applied < least.Applied:
+		return stale("it was rolled back from offset %d to %d", least.Applied, f.Applied)
 	}
 	return nil
 }
@@ -185,11 +188,8 @@ func (s *shard) Load(ctx context.Context, least pipeline.Fence, ids []string) ([
 	if err = served("reading states", cmds, err); err != nil {
 		return nil, err
 	}
-	if err := sameEpoch(numbers.Val(), least.Epoch); err != nil {
+	if err := current(numbers.Val(), least); err != nil {
 		return nil, err
-	}
-	if f, _ := fence(numbers.Val()); f.Applied < least.Applied {
-		return nil, stale("it was rolled back from offset %d to %d", least.Applied, f.Applied)
 	}
 	if err := look.missing(); err != nil {
 		return nil, err
@@ -209,7 +209,7 @@ func (s *shard) Load(ctx context.Context, least pipeline.Fence, ids []string) ([
 }
 
 // Deadlines implements pipeline.Shard.
-func (s *shard) Deadlines(ctx context.Context, epoch, after int64, limit int) ([]pipeline.Deadline, error) {
+func (s *shard) Deadlines(ctx context.Context, least pipeline.Fence, after int64, limit int) ([]pipeline.Deadline, error) {
 	var (
 		numbers *goredis.SliceCmd
 		look    lookout
@@ -228,7 +228,7 @@ func (s *shard) Deadlines(ctx context.Context, epoch, after int64, limit int) ([
 	if err = served("reading deadlines", cmds, err); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(sameEpoch(numbers.Val(), epoch), look.missing()); err != nil {
+	if err := errors.Join(current(numbers.Val(), least), look.missing()); err != nil {
 		return nil, err
 	}
 	list := make([]pipeline.Deadline, 0, len(found.Val()))
@@ -246,7 +246,7 @@ func (s *shard) Deadlines(ctx context.Context, epoch, after int64, limit int) ([
 const scanBatch = 1000
 
 // Scan implements pipeline.Shard.
-func (s *shard) Scan(ctx context.Context, epoch int64, each func([]pipeline.StateRecord) error) error {
+func (s *shard) Scan(ctx context.Context, least func() pipeline.Fence, each func([]pipeline.StateRecord) error) error {
 	for _, key := range s.keys.states {
 		whole := false
 		for cursor := uint64(0); ; {
@@ -262,7 +262,7 @@ func (s *shard) Scan(ctx context.Context, epoch int64, each func([]pipeline.Stat
 			if err = served("scanning states", cmds, err); err != nil {
 				return err
 			}
-			if err := sameEpoch(numbers.Val(), epoch); err != nil {
+			if err := current(numbers.Val(), least()); err != nil {
 				return err
 			}
 			found, next := step.Val()
