@@ -42,7 +42,7 @@ func (w *world) run() {
 		time.Sleep(st.at - w.since())
 		st.do()
 	}
-	w.pending.Wait()
+	w.calmDown()
 	w.heal()
 	if s.After && !s.Records {
 		w.after()
@@ -86,10 +86,41 @@ func (w *world) steps() []step {
 
 // later does something after a time, before the checks.
 func (w *world) later(after time.Duration, do func()) {
-	w.pending.Go(func() {
+	w.mu.Lock()
+	w.pending++
+	w.mu.Unlock()
+	go func() {
+		defer w.end()
 		time.Sleep(after)
 		do()
-	})
+	}()
+}
+
+// begin tells whether something may go wrong still; if so, it is waited for until end.
+func (w *world) begin() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.calm {
+		return false
+	}
+	w.pending++
+	return true
+}
+
+func (w *world) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pending--
+}
+
+// calmDown lets nothing more begin, and waits for the end of what did.
+func (w *world) calmDown() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for w.calm = true; w.pending > 0; w.mu.Lock() {
+		w.mu.Unlock()
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 // worker gives the one in a slot; nil: there is none at work.
@@ -203,6 +234,10 @@ func (w *world) injectWorker(f *Fault, wk *worker) {
 func (w *world) trap(f *Fault, wk *worker, during func(mode, ...*link)) {
 	t := &trap{request: f.Request, left: f.Nth}
 	t.spring = func() verdict {
+		if !w.begin() {
+			return pass
+		}
+		defer w.end()
 		w.happens(f)
 		w.mu.Lock()
 		wk := w.workers[wk.slot] // a trap outlives the process

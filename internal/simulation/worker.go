@@ -40,7 +40,9 @@ func (w *world) start(slot int) {
 	w.mu.Lock()
 	if old := w.workers[slot]; old != nil {
 		w.gone = append(w.gone, old)
+		old.mu.Lock()
 		wk.traps = old.traps
+		old.mu.Unlock()
 	}
 	w.workers[slot] = wk
 	w.mu.Unlock()

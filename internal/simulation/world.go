@@ -66,7 +66,8 @@ type world struct {
 	refused map[*server.Peer]bool // connections whose transaction will be
 	snaps   []snapshot
 	gone    []*worker // that were replaced
-	pending sync.WaitGroup
+	pending int       // things that are yet to be done
+	calm    bool      // nothing more goes wrong
 
 	wrong    []string
 	changes  int
