@@ -238,6 +238,21 @@ func TestTheLastMillisecond(t *testing.T) {
 	l.expect("then", l.pass(35), "-some time")
 }
 
+// TestTheNewestOfTheOlder asks for the newest event that is old enough: one that is seen counts when it is.
+func TestTheNewestOfTheOlder(t *testing.T) {
+	l := newLife(t, map[string]string{"other": `login.size() > 0`})
+	l.event(0, "purchase", `,"amount":5`)
+	l.event(2, "login", "")
+	rules := map[string]string{"fresh": `purchase.before("5d").newest(1).size() == 0`, "long": `purchase.before("5d").newest().time < ago("8d")`}
+	l.expect("at the change", l.change(rules), "")
+	l.event(3, "purchase", `,"amount":5`)
+	l.pass(7)
+	l.expect("before the event that is known is old enough", l.undecided(), "fresh, long")
+	l.expect("when it is", l.pass(8), "")
+	l.expect("undecided then", l.undecided(), "")
+	l.expect("time goes on", l.pass(12), "+long time")
+}
+
 func TestWhatComesBack(t *testing.T) {
 	views := map[string]string{"viewer": `product_view.last("10d").size() == 0`, "buyer": `purchase.size() > 0`, "old": `purchase.size() >= 2`}
 	l := newLife(t, views)
@@ -284,6 +299,28 @@ func TestAttributesThatWereNotKept(t *testing.T) {
 	l.expect("undecided then", l.undecided(), "here, nowhere")
 	l.expect("a later one is", l.event(2, "profile", `,"city":"Bandung"`), "+here event")
 	l.expect("undecided in the end", l.undecided(), "")
+}
+
+// TestWhoAsksForTheUnknown asks for a segment that becomes known without a change.
+func TestWhoAsksForTheUnknown(t *testing.T) {
+	l := newLife(t, map[string]string{"buyer": `purchase.size() > 0`})
+	l.event(0, "purchase", `,"amount":5`)
+	rules := map[string]string{"busy": `product_view.last("10d").size() > 0`, "calm": `!in_segment("busy")`, "neither": `!in_segment("calm") && !in_segment("busy")`}
+	l.expect("at the change", l.change(rules), "")
+	l.expect("undecided", l.undecided(), "busy, calm, neither")
+	l.expect("when nobody can be busy", l.pass(10), "+calm time")
+	l.expect("undecided then", l.undecided(), "")
+}
+
+// TestErrorsThatAreUnknown counts events where one of before may be an error.
+func TestErrorsThatAreUnknown(t *testing.T) {
+	l := newLife(t, map[string]string{"buyer": `purchase.size() > 0`})
+	l.event(0, "purchase", `,"amount":5`)
+	shoes := map[string]string{"shoes": `purchase.last("10d").filter(p, p.category == "shoes").size() >= 1`, "some": `purchase.exists(p, p.category == "shoes")`}
+	l.expect("at the change", l.change(shoes), "")
+	l.expect("one that is known", l.event(1, "purchase", `,"amount":5,"category":"shoes"`), "+some event")
+	l.expect("undecided", l.undecided(), "shoes")
+	l.expect("when no error can be left", l.pass(10), "+shoes time")
 }
 
 func TestHysteresisThatIsUnknown(t *testing.T) {

@@ -217,20 +217,14 @@ func (n need) known(f *Frame, s *feature.Series, since int64) bool {
 	return false
 }
 
-// wake returns the moment at which time alone may make a piece known that is not.
+// wake returns the moment at which time alone may make a piece known that is not. That an event comes of age for a list is among the list's
+// own moments.
 func (x *readPiece) wake(f *Frame, since int64) int64 {
 	next := int64(feature.Forever)
 	switch x.kind {
 	case pieceNeed:
 		if x.need.Hi != feature.Forever {
 			next = since + x.need.Hi
-		}
-		s := f.state.Series[x.slot]
-		if x.need.Lo > 0 && x.need.N != feature.All {
-			// The event that makes the number full comes of age.
-			if i := s.After(since) + x.need.N - 1; i >= 0 && i < s.Len() && s.Time(i)+x.need.Lo > f.now {
-				next = min(next, s.Time(i)+x.need.Lo)
-			}
 		}
 	case pieceColumn:
 		s := f.state.Series[x.slot]
