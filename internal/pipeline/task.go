@@ -64,6 +64,9 @@ func (t *task) run() {
 		}
 		if worked && time.Since(began) > backoffMost {
 			again.reset()
+			if t.taken < takenOften {
+				saying = teller{}
+			}
 		}
 		gist := err
 		if taken := new(Taken); errors.As(err, &taken) {
