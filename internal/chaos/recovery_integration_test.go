@@ -188,6 +188,7 @@ func (s *site) recover(do func()) (r recovery) {
 		}
 		return !steady.IsZero() && now.Sub(steady) > 10*time.Second && now.Sub(began) > 15*time.Second
 	})
-	_, r.Change = s.silences.Judge(began, time.Now())
+	// Silences that began when all were ready again have another cause.
+	_, r.Change = s.silences.Judge(began, began.Add(max(r.Ready, silent)))
 	return r
 }
