@@ -11,7 +11,7 @@ const (
 	exitFine        = 0
 	exitInput       = 1 // the input is wrong
 	exitUsage       = 2
-	exitUnreachable = 3 // a dependency could not be reached
+	exitUnreachable = 3 // a dependency could not be reached, or does not allow it
 )
 
 // failure is an error with the exit code that it calls for.

@@ -11,7 +11,7 @@ import (
 )
 
 const exitCodes = `
-Exit codes: 0 fine, 1 the input is wrong, 2 usage, 3 a dependency could not be reached.`
+Exit codes: 0 fine, 1 the input is wrong, 2 usage, 3 a dependency could not be reached, or does not allow it.`
 
 // execute runs one command line and gives its exit code.
 func execute(ctx context.Context, args []string, s streams) int {

@@ -235,13 +235,12 @@ func TestFullRedis(t *testing.T) {
 	tr.awaitJoins(20)
 
 	set("maxmemory", "100kb")
-	published := 0
 	for range 20 {
 		tr.buy()
 		time.Sleep(100 * time.Millisecond)
 	}
 	p.awaitReadyz("not ready", "Redis is full (maxmemory): give it more memory")
-	published = len(tr.joined(3 * time.Second))
+	published := len(tr.joined(3 * time.Second))
 	t.Logf("while Redis is full: %d of %d customers joined; %s", published, tr.bought, p.readyz())
 	if published <= 20 {
 		t.Error("nothing is published while Redis is full")
@@ -331,7 +330,7 @@ func TestServersAway(t *testing.T) {
 			p.t = t
 			lines := said("\n")
 			c.begin()
-			began, worst, most, before := time.Now(), 0, 0, p.resident()
+			began, most, before := time.Now(), 0, p.resident()
 			p.awaitReadyz("not ready")
 			noticed := time.Since(began)
 			for time.Since(began) < away {
@@ -339,7 +338,6 @@ func TestServersAway(t *testing.T) {
 					tr.buyMany(2000)
 				}
 				most = max(most, p.resident())
-				worst++
 				time.Sleep(100 * time.Millisecond)
 			}
 			p.awaitReadyz("not ready", c.words)

@@ -142,7 +142,7 @@ func (r *Redis) checkEviction(ctx context.Context, cl goredis.Cmdable) error {
 
 // refused gives what no retry mends until somebody changes the server's settings, or ours; nil: err is something else.
 func refused(err error) *pipeline.Refusal {
-	what := ""
+	var what string
 	switch text := err.Error(); {
 	case strings.HasPrefix(text, "WRONGPASS"), strings.HasPrefix(text, "NOAUTH"):
 		what = "does not accept the user or the password (redis.username, redis.password)"
