@@ -50,7 +50,7 @@ func New(seed uint64) *Scenario {
 		Workers:    1 + rnd.IntN(3),
 		Records:    rnd.IntN(4) == 0,
 		Small:      rnd.IntN(2) == 0,
-		After:      rnd.IntN(4) == 0,
+		After:      rnd.IntN(6) == 0,
 	}
 	for i := range s.Skew {
 		if rnd.IntN(3) == 0 {
