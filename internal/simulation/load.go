@@ -81,10 +81,10 @@ var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 const loadStarts = 5 * time.Second
 
 func newLoad(rnd *rand.Rand, records bool) Load {
-	l := Load{Lasts: time.Duration(20+rnd.IntN(40)) * time.Second, Customers: 3 + rnd.IntN(30), Transactions: rnd.IntN(3) == 0}
+	l := Load{Lasts: time.Duration(12+rnd.IntN(20)) * time.Second, Customers: 3 + rnd.IntN(30), Transactions: rnd.IntN(3) == 0}
 	for range rnd.IntN(3) {
 		from := time.Duration(rnd.Int64N(int64(l.Lasts)))
-		l.Stopped = append(l.Stopped, Stopped{rnd.IntN(len(sources)), from, from + time.Duration(rnd.IntN(15_000))*time.Millisecond})
+		l.Stopped = append(l.Stopped, Stopped{rnd.IntN(len(sources)), from, from + time.Duration(rnd.IntN(8_000))*time.Millisecond})
 	}
 	at, burst := time.Duration(0), 0
 	every := l.Lasts / time.Duration(60+rnd.IntN(240))

@@ -15,7 +15,7 @@ const (
 	// patience is the virtual time in which everything must come to rest once nothing goes wrong any more.
 	patience = 5 * time.Minute
 	// noticed is the virtual time in which a loss in Redis is noticed and mended.
-	noticed = 15 * time.Second
+	noticed = 8 * time.Second
 	// stopping is the virtual time in which a worker must end in an orderly way.
 	stopping = time.Minute
 )
