@@ -335,11 +335,14 @@ func (tr *trial) awaitJoins(customers int) {
 		tr.t.Fatal(err)
 	}
 	defer cl.Close()
-	for end := time.Now().Add(60 * time.Second); len(seen) < customers; {
+	for end, last := time.Now().Add(60*time.Second), 0; len(seen) < customers; {
+		if len(seen) > last {
+			end, last = time.Now().Add(60*time.Second), len(seen)
+		}
 		if time.Now().After(end) {
 			tr.t.Fatalf("%d of %d customers joined", len(seen), customers)
 		}
-		fetches := cl.PollFetches(tr.t.Context())
+		fetches := cl.PollFetches(deadline(tr.t, 5*time.Second))
 		fetches.EachRecord(func(rec *kgo.Record) {
 			if strings.Contains(string(rec.Value), `"segment":"big","change":"join"`) {
 				seen[string(rec.Key)]++

@@ -298,7 +298,7 @@ func (p *process) resident() int {
 // TestServersAway takes Redis, then Kafka, away under a worker for a while. Nothing is lost or skipped, it is said once when that begins and
 // once when it is over, and what waits stays bounded.
 func TestServersAway(t *testing.T) {
-	away := 20 * time.Second
+	away := 10 * time.Second
 	if v := os.Getenv("RUAS_TEST_AWAY"); v != "" {
 		var err error
 		if away, err = time.ParseDuration(v); err != nil {
@@ -342,6 +342,7 @@ func TestServersAway(t *testing.T) {
 			}
 			p.awaitReadyz("not ready", c.words)
 			text := p.readyz()
+			t.Logf("%d customers after %v: resident %d MB before, at most %d MB", tr.bought, away, before, most)
 			c.end()
 			began = time.Now()
 			p.working()

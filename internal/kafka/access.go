@@ -45,7 +45,7 @@ func (k *Kafka) refuse(doing, what string) *pipeline.Refusal {
 		user = fmt.Sprintf("user %q", k.opt.SASL.User)
 	}
 	return &pipeline.Refusal{Unreachable: true, Reason: fmt.Sprintf(
-		"%s: Kafka does not allow %s: %s. An ACL is missing; docs/operations.md lists what ruas needs", doing, user, what)}
+		"%s: Kafka does not allow %s: %s (an ACL is missing; docs/operations.md lists what ruas needs)", doing, user, what)}
 }
 
 // needs is what is done with a topic.
