@@ -32,7 +32,8 @@ type batch struct {
 	// whole says that all that was planned was done.
 	whole bool
 
-	taken       []int // inputs by source
+	last        moment // the newest deadline that was looked at
+	taken       []int  // inputs by source
 	changes     []engine.Change
 	rejects     []rejected
 	touched     []*customer // their state changed
@@ -238,6 +239,7 @@ func (s *session) fire(b *batch, until moment) (bool, error) {
 		}
 		s.timers.heap.Remove(id)
 		s.clock = max(s.clock, at)
+		b.last = moment{at, id}
 		c.fired = true
 		if c.due() > at { // the deadline was sooner than need be
 			s.timers.set(id, c.due())

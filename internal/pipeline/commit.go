@@ -13,7 +13,10 @@ const recordMost = 900_000
 // commit is of use.
 func (s *session) commit(ctx context.Context, b *batch) error {
 	record := s.progress()
-	record.Began = b.began
+	record.Began, record.Through = b.began, ""
+	if b.last.at == record.Clock {
+		record.Through = b.last.id
+	}
 	tx := &Transaction{Offsets: make([]int64, len(s.merge.lanes))}
 	for i := range tx.Offsets {
 		tx.Offsets[i] = s.offset(i)

@@ -29,7 +29,10 @@ type TaskRecord struct {
 	// Began is where the clock stood when the transaction's first event was taken: with it the record says all that decided the
 	// transaction's changes. Events are applied in the order of the merge, each behind the deadlines before it; then the clock goes on
 	// to Clock.
-	Began   int64            `json:"began"`
+	Began int64 `json:"began"`
+	// Through is the customer up to whom, in order of ids, the deadlines at Clock itself were decided: a transaction may end within a moment
+	// that has more of them than it takes. Empty: those at Clock are not decided yet.
+	Through string           `json:"through,omitempty"`
 	Sources []SourceProgress `json:"sources"`
 	// Rules is the hash of the rules by which customers are decided.
 	Rules        string `json:"rules"`

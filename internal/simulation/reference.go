@@ -80,9 +80,9 @@ func (r *reference) customer(id string) *known {
 }
 
 // step applies what one transaction did: records holds what each source showed between the offsets, began is where the clock stood before
-// the first, clock where it went.
-func (r *reference) step(records [][]*kgo.Record, began, clock int64) {
-	r.fire(began)
+// the first, clock where it went, and through whom the deadlines of that very moment were decided.
+func (r *reference) step(records [][]*kgo.Record, began, clock int64, through string) {
+	r.fire(began, "")
 	r.clock = max(r.clock, began)
 	lanes := make([][]event.Event, len(records))
 	for i, list := range records {
@@ -118,19 +118,19 @@ func (r *reference) step(records [][]*kgo.Record, began, clock int64) {
 		}
 		ev := lanes[best][0]
 		lanes[best] = lanes[best][1:]
-		r.fire(ev.Time)
+		r.fire(ev.Time, "")
 		r.clock = max(r.clock, ev.Time)
 		r.out = r.engine.Apply(r.customer(ev.Customer).state, &ev, r.clock, r.out)
 	}
-	r.fire(clock)
+	r.fire(clock, through)
 	r.clock = max(r.clock, clock)
 }
 
 // farAhead is beyond what any present of a run allows; what else is ahead in the load is a little so.
 var farAhead = epoch.Add(12 * time.Hour).UnixMilli()
 
-// fire decides everybody who is due before a moment, in order of moment and id.
-func (r *reference) fire(until int64) {
+// fire decides everybody who is due before a moment, in order of moment and id, and at that very moment up to a customer.
+func (r *reference) fire(until int64, through string) {
 	for {
 		var next *known
 		at := int64(engine.Never)
@@ -140,7 +140,7 @@ func (r *reference) fire(until int64) {
 				next, at = k, due
 			}
 		}
-		if next == nil || at >= until {
+		if next == nil || at > until || at == until && next.state.ID() > through {
 			return
 		}
 		r.clock = max(r.clock, at)
@@ -192,7 +192,7 @@ func (w *world) expected(p int32, tasks []pipeline.TaskRecord, read *reader) (*r
 			records[i], at[i] = list[at[i]:end], end
 		}
 		before := len(r.out)
-		r.step(records, t.Began, t.Clock)
+		r.step(records, t.Began, t.Clock, t.Through)
 		r.account = append(r.account, accountOf(&t, records, r, before)...)
 	}
 	return r, nil
@@ -230,6 +230,6 @@ func (w *world) replayed(p int32, read *reader) (*reference, error) {
 			}
 		}
 	}
-	r.step(records, math.MinInt64, last)
+	r.step(records, math.MinInt64, last, "")
 	return r, nil
 }
