@@ -45,6 +45,9 @@ func (w *world) checkPartition(p int32, read *reader, redis snapshot) error {
 	if err := w.checkTasks(p, tasks); err != nil {
 		return err
 	}
+	if err := w.checkPassed(p, tasks, read); err != nil {
+		return err
+	}
 	want, err := w.expected(p, tasks, read)
 	if err != nil {
 		return err

@@ -29,6 +29,10 @@ const (
 	cut           Kind = "cut"
 	silence       Kind = "silence"
 	silenceBefore Kind = "silence before"
+	// A request takes effect, and then nothing is heard of that server for For.
+	silenceAfter Kind = "silence after"
+	// A worker cannot reach one of the brokers.
+	part Kind = "part"
 	// A request takes effect, and its answer is lost.
 	loseAnswer Kind = "lose answer of"
 	// Requests to a server are slow.
@@ -82,12 +86,14 @@ func (f Fault) String() string {
 		fmt.Fprintf(&b, "%s worker %d for %v", f.Kind, f.Worker, f.For)
 	case join:
 		fmt.Fprintf(&b, "worker %d joins", f.Worker)
-	case crashBefore, crashAfter, pauseBefore, silenceBefore:
+	case crashBefore, crashAfter, pauseBefore, silenceBefore, silenceAfter:
 		fmt.Fprintf(&b, "worker %d: %s %s number %d, for %v", f.Worker, f.Kind, f.Request, f.Nth, f.For)
 	case loseAnswer:
 		fmt.Fprintf(&b, "worker %d: %s %s number %d", f.Worker, f.Kind, f.Request, f.Nth)
 	case cut, silence, slow:
 		fmt.Fprintf(&b, "%s between worker %d and %s for %v", f.Kind, f.Worker, f.Server, f.For)
+	case part:
+		fmt.Fprintf(&b, "%s worker %d from broker %d for %v", f.Kind, f.Worker, f.Pick%brokers, f.For)
 	case refuse:
 		fmt.Fprintf(&b, "%s %d times: %s", f.Request, f.Count, f.Err.Message)
 	case rollBack, full:
@@ -149,7 +155,7 @@ var refusals = []struct {
 func newFaults(rnd *rand.Rand, lasts time.Duration) []Fault {
 	kinds := []Kind{
 		crash, crashBefore, crashBefore, crashBefore, crashAfter, crashAfter, crashAfter, pause, pauseBefore, pauseBefore, cut, silence,
-		silenceBefore, loseAnswer, loseAnswer, slow, stop, join, evict, abort, moveCoordinators, moveLeaders, refuse, refuse,
+		silenceBefore, silenceAfter, silenceAfter, part, part, part, loseAnswer, loseAnswer, slow, stop, join, evict, abort, moveCoordinators, moveLeaders, refuse, refuse,
 		flushAll, loseKey, rollBack, full,
 	}
 	between := func(least, most time.Duration) time.Duration {
@@ -170,6 +176,9 @@ func newFaults(rnd *rand.Rand, lasts time.Duration) []Fault {
 		// Below the session time-out, between it and the transaction's, beyond both.
 		f.For = []time.Duration{between(50*time.Millisecond, 4*time.Second), between(5*time.Second, 12*time.Second), between(12*time.Second, 40*time.Second)}[rnd.IntN(3)]
 		f.Pick = rnd.Uint32()
+		if f.Kind == silenceAfter && f.Pick%3 > 0 { // whether it was committed is what nobody knows then
+			f.Request, f.Nth = "EndTxn", 1+rnd.IntN(10)
+		}
 		if f.Kind == refuse {
 			r := refusals[rnd.IntN(len(refusals))]
 			f.Key, f.Request, f.Err, f.Count = r.key, r.key.Name(), r.errs[rnd.IntN(len(r.errs))], 1+rnd.IntN(4)

@@ -37,6 +37,8 @@ const (
 	deaf
 	// last: the request arrives, and the link is dead.
 	last
+	// hush: the request arrives, and then its server is silent.
+	hush
 )
 
 var (
@@ -51,40 +53,57 @@ type link struct {
 	name func(b []byte) string
 	// request is told of each request before it is sent: it may change the link's mode.
 	request func(name string) verdict
-	// delay gives the virtual time that the next request takes.
+	// delay gives the virtual time that the next request, or answer, takes.
 	delay func() time.Duration
 	// slower makes requests take up to so much more.
 	slower func(time.Duration)
 
 	mu      sync.Mutex
 	mode    mode
-	changed chan struct{} // closed when the mode changes
+	away    map[string]mode // of single servers, by address, while the link is open
+	changed chan struct{}   // closed when a mode changes
 	conns   map[*conn]struct{}
 }
 
 func newLink(name func([]byte) string, dial func(context.Context, string, string) (net.Conn, error)) *link {
-	return &link{dialUnder: dial, name: name, changed: make(chan struct{}), conns: make(map[*conn]struct{})}
+	return &link{dialUnder: dial, name: name, changed: make(chan struct{}), conns: make(map[*conn]struct{}), away: make(map[string]mode)}
 }
 
-func (l *link) state() (mode, chan struct{}) {
+// state gives the mode as it is for one server; "": for all.
+func (l *link) state(address string) (mode, chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.mode == open {
+		return l.away[address], l.changed
+	}
 	return l.mode, l.changed
 }
 
-// set changes the mode. A dead link stays dead.
-func (l *link) set(m mode) {
+// set changes the mode. A dead link stays dead. An open one is open to every server.
+func (l *link) set(m mode) { l.change(m, "") }
+
+// part changes the mode for one server alone.
+func (l *link) part(m mode, address string) { l.change(m, address) }
+
+func (l *link) change(m mode, address string) {
 	l.mu.Lock()
-	if l.mode == dead || l.mode == m {
+	if l.mode == dead || address == "" && l.mode == m && len(l.away) == 0 {
 		l.mu.Unlock()
 		return
 	}
-	l.mode = m
+	if address == "" {
+		l.mode = m
+		clear(l.away)
+	} else {
+		l.away[address] = m
+	}
 	close(l.changed)
 	l.changed = make(chan struct{})
 	var conns []*conn
 	for c := range l.conns {
-		conns = append(conns, c)
+		if address == "" || c.address == address {
+			conns = append(conns, c)
+		}
 	}
 	l.mu.Unlock()
 	for _, c := range conns {
@@ -108,9 +127,9 @@ func (l *link) close() {
 }
 
 // await returns when the link is neither frozen nor, if silence counts, silent.
-func (l *link) await(ctx context.Context, silence bool) (mode, error) {
+func (l *link) await(ctx context.Context, address string, silence bool) (mode, error) {
 	for {
-		m, changed := l.state()
+		m, changed := l.state(address)
 		if m != frozen && (m != silent || !silence) {
 			return m, nil
 		}
@@ -127,7 +146,7 @@ func (l *link) await(ctx context.Context, silence bool) (mode, error) {
 }
 
 func (l *link) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	m, err := l.await(ctx, true)
+	m, err := l.await(ctx, address, true)
 	switch {
 	case err != nil:
 		return nil, err
@@ -140,7 +159,7 @@ func (l *link) dial(ctx context.Context, network, address string) (net.Conn, err
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{link: l, under: under, closed: make(chan struct{}), changed: make(chan struct{})}
+	c := &conn{link: l, under: under, address: address, closed: make(chan struct{}), changed: make(chan struct{})}
 	l.mu.Lock()
 	l.conns[c] = struct{}{}
 	l.mu.Unlock()
@@ -151,8 +170,9 @@ func (l *link) dial(ctx context.Context, network, address string) (net.Conn, err
 // conn is one connection over a link. A goroutine takes in what the server sends, as a kernel does: neither side waits for the other to
 // read.
 type conn struct {
-	link  *link
-	under net.Conn
+	link    *link
+	under   net.Conn
+	address string
 
 	once   sync.Once
 	closed chan struct{}
@@ -163,7 +183,8 @@ type conn struct {
 	failed   error // of the server's side
 	muted    bool  // the next answer is lost, and the connection with it
 	deadline time.Time
-	pending  [][]byte // written while the link was silent
+	pending  [][]byte      // written while the link was silent
+	sent     chan struct{} // closed when the newest request is on its way
 }
 
 // change changes what readers wait for.
@@ -175,49 +196,91 @@ func (c *conn) change(do func()) {
 	c.changed = make(chan struct{})
 }
 
-// takeIn fills the inbox until the connection ends.
+// takeIn fills the inbox until the connection ends. What comes takes its time, so that answers race with whatever else a worker does, above
+// all when it wakes up; but the server must not wait meanwhile.
 func (c *conn) takeIn() {
 	buf := make([]byte, 16<<10)
+	var last time.Time
 	for {
 		n, err := c.under.Read(buf)
-		c.change(func() { c.inbox, c.failed = append(c.inbox, buf[:n]...), err })
+		came := append([]byte(nil), buf[:n]...)
+		at := time.Now()
+		if err == nil {
+			at = at.Add(c.link.delay())
+		}
+		if !at.After(last) {
+			at = last.Add(1)
+		}
+		last = at
+		time.AfterFunc(time.Until(at), func() {
+			c.change(func() { c.inbox, c.failed = append(c.inbox, came...), err })
+		})
 		if err != nil {
 			return
 		}
 	}
 }
 
+// Write takes what is to be sent, and returns, as a kernel does: clients hold locks while they wait for it.
 func (c *conn) Write(b []byte) (int, error) {
-	l := c.link
-	time.Sleep(l.delay())
-	verdict := l.request(l.name(b))
-	m, _ := l.await(context.Background(), false)
 	if c.isClosed() {
 		return 0, net.ErrClosed
 	}
-	switch m {
+	switch m, _ := c.link.state(c.address); m {
 	case dead:
 		return 0, errGone
 	case broken:
 		return 0, errReset
+	default:
+	}
+	sent := append([]byte(nil), b...)
+	took, done := c.link.delay(), make(chan struct{})
+	c.mu.Lock()
+	before := c.sent
+	c.sent = done
+	c.mu.Unlock()
+	go func() {
+		defer close(done)
+		time.Sleep(took)
+		if before != nil {
+			<-before
+		}
+		c.send(sent)
+	}()
+	return len(b), nil
+}
+
+// send sends a request when its time has come. Where that fails, reading does too.
+func (c *conn) send(b []byte) {
+	l := c.link
+	verdict := l.request(l.name(b))
+	m, _ := l.await(context.Background(), c.address, false)
+	if c.isClosed() {
+		return
+	}
+	switch m {
+	case dead, broken:
+		return
 	case silent:
 		c.mu.Lock()
-		c.pending = append(c.pending, append([]byte(nil), b...))
+		c.pending = append(c.pending, b)
 		c.mu.Unlock()
-		return len(b), nil
+		return
 	case open, frozen:
 	}
-	if verdict == deaf {
+	switch verdict {
+	case deaf:
 		c.mu.Lock()
 		c.muted = true
 		c.mu.Unlock()
+	case hush:
+		l.part(silent, c.address)
+	case pass, last:
 	}
-	n, err := c.under.Write(b)
+	_, _ = c.under.Write(b)
 	if verdict == last {
 		l.set(dead)
-		return 0, errGone
 	}
-	return n, err
 }
 
 // deliver sends what was held back, and then what the close held back.
@@ -246,7 +309,7 @@ func (c *conn) deliver() {
 
 func (c *conn) Read(b []byte) (int, error) {
 	for {
-		m, turned := c.link.state()
+		m, turned := c.link.state(c.address)
 		if m == dead {
 			return 0, errGone
 		}
@@ -302,7 +365,7 @@ func (c *conn) Close() error {
 	held := len(c.pending) > 0
 	c.mu.Unlock()
 	// A worker that is dead tells nobody: as when a machine loses power, its connections stay open at the other end.
-	if m, _ := c.link.state(); m == dead || m == silent || m == frozen || held {
+	if m, _ := c.link.state(c.address); m == dead || m == silent || m == frozen || held {
 		return nil
 	}
 	return c.end()
@@ -327,7 +390,8 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 	return nil
 }
 
-func (c *conn) SetWriteDeadline(t time.Time) error { return c.under.SetWriteDeadline(t) }
+// SetWriteDeadline has nothing to do: writing does not wait.
+func (c *conn) SetWriteDeadline(time.Time) error { return nil }
 
 // kafkaRequest names a request by its key, in the header of each.
 func kafkaRequest(b []byte) string {

@@ -72,6 +72,7 @@ type plant struct {
 // TestPlanted proves that the simulation can fail: it builds the simulation with one bug at a time, and looks for a seed that notices.
 // A patch's text says what the bug is, which promise it breaks, which fault brings it to light, and what is then said.
 func TestPlanted(t *testing.T) {
+	t.Parallel()
 	if !*planted {
 		t.Skip("takes minutes: asked for by -planted")
 	}
@@ -117,7 +118,7 @@ func TestPlanted(t *testing.T) {
 var said = regexp.MustCompile(`(?m)^Said: (.+)$`)
 
 func readPlant(file string) (*plant, error) {
-	b, err := os.ReadFile(file) //nolint:gosec // a file of testdata
+	b, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +129,7 @@ func readPlant(file string) (*plant, error) {
 	}
 	pattern := said.FindStringSubmatch(text)
 	if len(p.patch) == 0 || pattern == nil || !strings.Contains(text, "\nBreaks: ") || !strings.Contains(text, "\nFault: ") {
-		return nil, fmt.Errorf("%s: before the diff there is to be what the bug is, then Breaks:, Fault: and Said:", file)
+		return nil, fmt.Errorf("%s: the text before the diff is to say what the bug is, and to have lines that begin with Breaks:, Fault: and Said: in it", file)
 	}
 	p.said = pattern[1]
 	_, err = regexp.Compile(p.said)
@@ -142,7 +143,7 @@ func (p *plant) grow(t *testing.T, root string) error {
 	overlay := struct{ Replace map[string]string }{make(map[string]string)}
 	for i, f := range p.patch {
 		source := filepath.Join(root, filepath.FromSlash(f.OldName))
-		text, err := os.ReadFile(source) //nolint:gosec // a file of this repository
+		text, err := os.ReadFile(source)
 		if err != nil {
 			return fmt.Errorf("refresh %s: %w", p.file, err)
 		}
@@ -168,11 +169,11 @@ func (p *plant) grow(t *testing.T, root string) error {
 	if err := os.WriteFile(replaced, list, 0o600); err != nil {
 		return err
 	}
-	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-overlay", replaced, "-o", binary, ".") //nolint:gosec // paths of this test's own
+	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-overlay", replaced, "-o", binary, ".")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("refresh %s, with which nothing builds: %w\n%s", p.file, err, out)
 	}
-	run := exec.CommandContext(t.Context(), binary, "-test.run=^TestUntil$", "-test.v", //nolint:gosec // as above
+	run := exec.CommandContext(t.Context(), binary, "-test.run=^TestUntil$", "-test.v", "-test.timeout=30m",
 		"-until", p.said, "-seed", "1", "-seeds", strconv.Itoa(plantedSeeds))
 	out, err := run.CombinedOutput()
 	for line := range strings.Lines(string(out)) {

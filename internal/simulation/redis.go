@@ -3,6 +3,7 @@ package simulation
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/alicebob/miniredis/v2/server"
 	goredis "github.com/redis/go-redis/v9"
@@ -92,13 +93,24 @@ func (w *world) restore(s snapshot) {
 	}
 }
 
+// bare tells whether a key holds one field, or member, at most.
+func (w *world) bare(key string) bool {
+	fields, _ := w.redis.HKeys(key)
+	members, _ := w.redis.SortedSet(key)
+	return len(fields)+len(members) <= 1
+}
+
 func (w *world) injectRedis(f *Fault) {
 	switch f.Kind {
 	case flushAll:
 		w.redis.FlushAll()
 	case loseKey:
-		if keys := w.redis.Keys(); len(keys) > 0 {
-			key := keys[int(f.Pick)%len(keys)]
+		keys := w.redis.Keys()
+		if some := slices.DeleteFunc(slices.Clone(keys), w.bare); f.Pick%4 > 0 && len(some) > 0 {
+			keys = some
+		}
+		if len(keys) > 0 {
+			key := keys[int(f.Pick/4)%len(keys)]
 			w.say("the key %s is lost", key)
 			w.redis.Del(key)
 		}

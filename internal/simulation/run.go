@@ -136,7 +136,7 @@ func (w *world) worker(slot int) *worker {
 		return nil
 	default:
 	}
-	if m, _ := wk.kafka.state(); m == dead {
+	if m, _ := wk.kafka.state(""); m == dead {
 		return nil
 	}
 	return wk
@@ -212,6 +212,11 @@ func (w *world) injectWorker(f *Fault, wk *worker) {
 	case silence:
 		w.happens(f)
 		during(silent, links...)
+	case part:
+		w.happens(f)
+		address := w.cluster.ListenAddrs()[f.Pick%brokers]
+		wk.kafka.part(silent, address)
+		w.later(f.For, func() { wk.kafka.part(open, address) })
 	case slow:
 		w.happens(f)
 		for _, l := range links {
@@ -253,6 +258,12 @@ func (w *world) trap(f *Fault, wk *worker, during func(mode, ...*link)) {
 			during(frozen, wk.kafka, wk.redis)
 		case silenceBefore:
 			during(silent, wk.kafka)
+		case silenceAfter:
+			w.later(f.For, func() {
+				wk.kafka.set(open)
+				wk.redis.set(open)
+			})
+			return hush
 		case loseAnswer:
 			return deaf
 		default:
@@ -409,7 +420,7 @@ func (w *world) produce(ev *Event) {
 	for range 100 {
 		err := w.producer.BeginTransaction()
 		if err == nil {
-			w.producer.Produce(context.Background(), ev.record(), nil)
+			w.producer.Produce(context.Background(), ev.record(), w.produced)
 			if err = w.producer.Flush(context.Background()); err == nil {
 				err = w.producer.EndTransaction(context.Background(), end)
 			}
@@ -425,8 +436,10 @@ func (w *world) produce(ev *Event) {
 	}
 }
 
-func (w *world) produced(_ *kgo.Record, err error) {
+func (w *world) produced(r *kgo.Record, err error) {
 	if err != nil {
 		w.say("producing: %v", err)
+		return
 	}
+	w.acknowledged(r)
 }

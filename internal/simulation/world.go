@@ -23,6 +23,9 @@ import (
 	"github.com/ruas/ruas/internal/rule"
 )
 
+// brokers is how many there are.
+const brokers = 3
+
 // Names on the servers.
 const (
 	group       = "sim"
@@ -61,6 +64,7 @@ type world struct {
 	healed time.Time // when the last fault ended
 
 	mu      sync.Mutex
+	present map[place]time.Time // since when, at the latest, the broker has a source's record
 	workers [slots]*worker
 	full    bool                  // Redis takes no writes
 	refused map[*server.Peer]bool // connections whose transaction will be
@@ -99,7 +103,7 @@ func (r *record) String() string {
 // newWorld starts the servers.
 func newWorld(t *testing.T, s *Scenario) *world {
 	t.Helper()
-	w := &world{t: t, scenario: s, began: time.Now(), log: &record{}, injected: make(map[Kind]int), refused: make(map[*server.Peer]bool), network: &kfake.VirtualNetwork{}}
+	w := &world{t: t, scenario: s, began: time.Now(), log: &record{}, injected: make(map[Kind]int), present: make(map[place]time.Time), refused: make(map[*server.Peer]bool), network: &kfake.VirtualNetwork{}}
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -116,7 +120,7 @@ func newWorld(t *testing.T, s *Scenario) *world {
 	w.partition, err = kafka.Partitioner("murmur2")
 	must(err)
 	w.cluster, err = kfake.NewCluster(
-		kfake.NumBrokers(3), kfake.Ports(9091, 9092, 9093), kfake.ListenFn(w.network.Listen),
+		kfake.NumBrokers(brokers), kfake.Ports(9091, 9092, 9093), kfake.ListenFn(w.network.Listen),
 		kfake.GroupMinSessionTimeout(time.Second), kfake.SeedTopics(s.Partitions, sources...),
 		kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "500"}),
 	)
@@ -160,6 +164,7 @@ func (w *world) close() {
 	}
 	w.cluster.Close()
 	w.redis.Close()
+	time.Sleep(5 * time.Second) // clients look up from a pause, and see that they are closed
 }
 
 // say notes something in the log.
