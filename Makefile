@@ -43,7 +43,7 @@ recovery: ## how soon changes come again after FLUSHALL, and after a worker's en
 
 SEEDS ?= 1000
 simulate: ## the pipeline under SEEDS (1,000) random schedules of faults, in virtual time
-	go test ./internal/simulation -run '^TestSimulation$$' -count=1 -timeout 12h -args -seeds $(SEEDS)
+	go test ./internal/simulation -run '^TestSimulation$$' -count=1 -timeout 12h -v -args -seeds $(SEEDS) -seed 0
 
 planted: ## plant bugs, each of which the simulation must notice
 	go test ./internal/simulation -run '^TestPlanted$$' -count=1 -timeout 1h -v -args -planted

@@ -16,7 +16,7 @@ import (
 
 var (
 	seeds = flag.Int("seeds", 20, "how many seeds are run, from -seed on")
-	seed  = flag.Uint64("seed", 0, "the first seed; 0: one from the clock")
+	seed  = flag.Uint64("seed", 1, "the first seed; 0: one from the clock")
 	keep  = flag.String("keep", "", "numbers of the faults that take place, with commas; empty: all")
 	times = flag.Int("times", 1, "how often each seed is run")
 	show  = flag.Bool("show", false, "show the log of each run")
