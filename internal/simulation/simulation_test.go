@@ -28,6 +28,9 @@ func TestSimulation(t *testing.T) { //nolint:tparallel // the seeds are parallel
 	if first == 0 {
 		first = uint64(time.Now().UnixNano()) % 1_000_000_000
 	}
+	if testing.Short() {
+		*seeds = min(*seeds, 4)
+	}
 	t.Logf("seeds %d to %d", first, first+uint64(*seeds)-1)
 	var all account
 	t.Cleanup(func() { t.Log(all.table()) })
