@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,6 +43,7 @@ segments:
 // TestRunEqualsReplay runs the built command as two workers on a real Kafka and a real Redis. What they publish, read back by a client
 // that is not theirs, equals what replay prints of the same events in files: every field, in the same order, nothing lost or doubled.
 func TestRunEqualsReplay(t *testing.T) {
+	t.Parallel()
 	events := acceptanceEvents
 	if v := os.Getenv("RUAS_ACCEPTANCE_EVENTS"); v != "" {
 		var err error
@@ -49,39 +51,46 @@ func TestRunEqualsReplay(t *testing.T) {
 			t.Fatalf("RUAS_ACCEPTANCE_EVENTS is %q: want a number from 1000", v)
 		}
 	}
-	binary := filepath.Join(t.TempDir(), "ruas")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("building: %v\n%s", err, out)
-	}
+	binary := build(t)
 	s := newAcceptanceShop(t, events)
-	k, r := servers.Kafka(t), servers.Redis(t)
-	view := goredis.NewClient(&goredis.Options{Addr: r.Addresses[0]})
-	t.Cleanup(func() { _ = view.Close() })
+	k := servers.Kafka(t)
 
-	keys := make(map[string]int64)           // what each case leaves in Redis
+	var left sync.Map // how many keys each case leaves in Redis, by name
+	t.Cleanup(func() {
+		plain, ok := left.Load("plain")
+		if !ok {
+			return // it has failed
+		}
+		left.Range(func(name, n any) bool {
+			if n != plain || n == int64(0) {
+				t.Errorf("%s: %d keys in Redis at the end, where nothing happens %d", name, n, plain)
+			}
+			return true
+		})
+	})
 	small := min(5000, max(200, events/250)) // inputs in a transaction, so that faults find work under way
 	for _, c := range []struct {
 		name  string
 		batch int
 		// fault is what happens when a third of the events is read; nil: nothing.
-		fault func(t *testing.T, d *deployment)
+		fault func(t *testing.T, d *deployment, view *goredis.Client)
 	}{
 		{"plain", 5000, nil},
-		{"killed", small, func(_ *testing.T, d *deployment) {
+		{"killed", small, func(_ *testing.T, d *deployment, _ *goredis.Client) {
 			d.workers[0].kill()
 			d.workers[0] = d.start()
 		}},
-		{"flushed", small, func(t *testing.T, _ *deployment) {
+		{"flushed", small, func(t *testing.T, _ *deployment, view *goredis.Client) {
 			if err := view.FlushAll(t.Context()).Err(); err != nil {
 				t.Fatalf("emptying Redis: %v", err)
 			}
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := servers.Redis(t)
+			view := viewOf(t, r)
 			d := newDeployment(t, binary, k.Addresses[0], r.Addresses[0], c.name, c.batch)
-			if err := view.FlushAll(t.Context()).Err(); err != nil {
-				t.Fatalf("emptying Redis: %v", err)
-			}
 			end := d.produce(s)
 			d.workers = []*process{d.start(), d.start()}
 			d.awaitWorkers()
@@ -89,7 +98,7 @@ func TestRunEqualsReplay(t *testing.T) {
 			end()
 			if c.fault != nil {
 				d.await("a third of the events to be read", events, func() bool { return d.read() >= int64(events)/3 })
-				c.fault(t, d)
+				c.fault(t, d, view)
 				if left := d.total - d.read(); left == 0 {
 					t.Fatal("everything was read before the fault: the test proves nothing")
 				}
@@ -105,16 +114,12 @@ func TestRunEqualsReplay(t *testing.T) {
 			if dead, _ := d.committed("dead-letters"); len(dead) > 0 {
 				t.Errorf("%d dead letters, one is %s", len(dead), dead[0].value)
 			}
-			var err error
-			if keys[c.name], err = view.DBSize(t.Context()).Result(); err != nil {
+			keys, err := view.DBSize(t.Context()).Result()
+			if err != nil {
 				t.Fatal(err)
 			}
+			left.Store(c.name, keys)
 		})
-	}
-	for name, n := range keys {
-		if n != keys["plain"] || n == 0 {
-			t.Errorf("%s: %d keys in Redis at the end, where nothing happens %d", name, n, keys["plain"])
-		}
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/ruas/ruas/internal/servers"
 	"github.com/ruas/ruas/internal/workload"
 )
 
@@ -51,10 +52,7 @@ func newDeployment(t *testing.T, binary, broker, redisAddress, name string, batc
 	var sources strings.Builder
 	for _, s := range acceptanceSources {
 		fmt.Fprintf(&sources, "  %s: {topic: %s}\n", s, d.topic(s))
-		made, err := d.admin.CreateTopic(t.Context(), acceptancePartitions, 1, nil, d.topic(s))
-		if err != nil || made.Err != nil {
-			t.Fatalf("creating a topic: %v, %v", err, made.Err)
-		}
+		createTopicWith(t, d.admin, d.topic(s), acceptancePartitions, nil)
 	}
 	for path, text := range map[string]string{
 		filepath.Join(folder, "s10.yaml"):     string(rules),
@@ -93,7 +91,7 @@ type process struct {
 // start starts a worker. Its environment holds nothing that the test's does.
 func (d *deployment) start() *process {
 	d.t.Helper()
-	p := &process{t: d.t, http: "127.0.0.1:" + unusedPort(d.t), ended: make(chan struct{})}
+	p := &process{t: d.t, http: servers.Ports(d.t, 1)[0], ended: make(chan struct{})}
 	p.cmd = exec.Command(d.binary, "run", "-c", d.config)
 	p.cmd.Env = []string{"RUAS_HTTP_LISTEN=" + p.http}
 	p.cmd.Stderr = &p.log

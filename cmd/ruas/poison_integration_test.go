@@ -4,12 +4,10 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	goredis "github.com/redis/go-redis/v9"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -19,6 +17,7 @@ import (
 // TestPoison produces, between good events, records that are as bad as a record may be. Each goes to the dead letters or is an event; none
 // stops its partition.
 func TestPoison(t *testing.T) {
+	t.Parallel()
 	k, r := servers.Kafka(t), servers.Redis(t)
 	tr := newTrial(t, build(t), plain(t, k), "", "RUAS_KAFKA_BROKERS="+k.Addresses[0], "RUAS_REDIS_ADDRESSES="+r.Addresses[0])
 	tr.segments(`
@@ -31,9 +30,7 @@ segments:
 `)
 	large := kadm.StringPtr("20000000")
 	for _, topic := range []string{"purchases", "browsing"} { // as large as producers like
-		if made, err := tr.admin.CreateTopic(t.Context(), 1, 1, map[string]*string{"max.message.bytes": large}, topic); err != nil || made.Err != nil {
-			t.Fatal(err, made.Err)
-		}
+		createTopicWith(t, tr.admin, topic, 1, map[string]*string{"max.message.bytes": large})
 	}
 	client, err := kgo.NewClient(kgo.SeedBrokers(k.Addresses...), kgo.ProducerBatchMaxBytes(18<<20), kgo.MetadataMinAge(100*time.Millisecond))
 	if err != nil {
@@ -78,6 +75,12 @@ segments:
 		{"an amount that is huge", "", kgo.Record{Key: []byte("rich"), Value: []byte(strings.Replace(string(event("e", "rich", "")), "100", "1.7976931348623157e308", 1))}},
 		{"a control character in the type", "unknown_type", kgo.Record{Key: []byte("c"), Value: []byte(strings.Replace(string(event("e", "c", "")), "purchase", `\u0000`, 1))}},
 	}
+	reader, err := kgo.NewClient(kgo.SeedBrokers(k.Addresses...), kgo.ConsumeTopics("segment-changes"), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.MetadataMinAge(100*time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(reader.Close)
 	want := make(map[string]int)
 	for i := range bad {
 		if bad[i].reason != "" {
@@ -88,9 +91,11 @@ segments:
 			t.Fatalf("%s: %v", bad[i].name, err)
 		}
 		tr.buyOne()
-		seen := tr.joinedSoon(fmt.Sprintf("c%d", tr.bought))
-		if !seen {
-			t.Fatalf("%s: the next event is not applied; %s", bad[i].name, p.readyz())
+		for ctx, seen := deadline(t, time.Minute), false; !seen; {
+			if ctx.Err() != nil {
+				t.Fatalf("%s: the next event is not applied; %s", bad[i].name, p.readyz())
+			}
+			reader.PollFetches(ctx).EachRecord(func(rec *kgo.Record) { seen = seen || string(rec.Key) == fmt.Sprintf("c%d", tr.bought) })
 		}
 	}
 	p.working()
@@ -116,9 +121,9 @@ segments:
 // TestUnreadableState puts states that no ruas wrote where a state should be. In Redis it is noticed, and the truth is read from Kafka; in
 // Kafka the partition stands, and says whose it is.
 func TestUnreadableState(t *testing.T) {
+	t.Parallel()
 	k, r := servers.Kafka(t), servers.Redis(t)
-	view := goredis.NewClient(&goredis.Options{Addr: r.Addresses[0]})
-	t.Cleanup(func() { _ = view.Close() })
+	view := viewOf(t, r)
 	tr := newTrial(t, build(t), plain(t, k), "", "RUAS_KAFKA_BROKERS="+k.Addresses[0], "RUAS_REDIS_ADDRESSES="+r.Addresses[0])
 	tr.create("purchases", "browsing")
 	p := tr.start()
@@ -174,21 +179,41 @@ func TestUnreadableState(t *testing.T) {
 
 func (tr *trial) segments(text string) { tr.write("segments.yaml", text) }
 
-// readAll gives what a read_committed reader sees of a topic.
+// readAll gives what a read_committed reader sees of a topic, as far as its transactions have ended.
 func readAll(t *testing.T, brokers []string, topic string) []*kgo.Record {
 	t.Helper()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(topic), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxBytes(100<<20), kgo.FetchMaxPartitionBytes(100<<20))
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxBytes(100<<20), kgo.FetchMaxPartitionBytes(100<<20), kgo.KeepControlRecords())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer cl.Close()
-	var all []*kgo.Record
-	for {
-		fetches := cl.PollFetches(deadline(t, 3*time.Second))
-		if fetches.NumRecords() == 0 {
-			return all
-		}
-		all = slices.Concat(all, fetches.Records())
+	ends, err := kadm.NewClient(cl).ListCommittedOffsets(t.Context(), topic)
+	if err == nil {
+		err = ends.Error()
 	}
+	if err != nil {
+		t.Fatalf("reading the end of %s: %v", topic, err)
+	}
+	open := make(map[int32]int64)
+	ends.Each(func(o kadm.ListedOffset) {
+		if o.Offset > 0 {
+			open[o.Partition] = o.Offset
+		}
+	})
+	var all []*kgo.Record
+	for ctx := deadline(t, time.Minute); len(open) > 0; {
+		if ctx.Err() != nil {
+			t.Fatalf("%s is not read to its end: %v are open", topic, open)
+		}
+		cl.PollFetches(ctx).EachRecord(func(rec *kgo.Record) {
+			if !rec.Attrs.IsControl() {
+				all = append(all, rec)
+			}
+			if rec.Offset+1 >= open[rec.Partition] {
+				delete(open, rec.Partition)
+			}
+		})
+	}
+	return all
 }

@@ -34,16 +34,6 @@ type trial struct {
 	bought  int
 }
 
-// build gives the built command.
-func build(t *testing.T) string {
-	t.Helper()
-	binary := filepath.Join(t.TempDir(), "ruas")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("building: %v\n%s", err, out)
-	}
-	return binary
-}
-
 func newTrial(t *testing.T, binary string, client *kgo.Client, suffix string, environ ...string) *trial {
 	t.Helper()
 	tr := &trial{t: t, binary: binary, folder: t.TempDir(), suffix: suffix, environ: environ, client: client, admin: kadm.NewClient(client)}
@@ -56,6 +46,13 @@ topics: {changes: %s, state: %s, dead_letters: %s}
 admin: {listen: ""}
 `, tr.group(), tr.topic("purchases"), tr.topic("browsing"), tr.topic("devices"), tr.topic("segment-changes"), tr.topic("segment-state"), tr.topic("dead-letters")))
 	return tr
+}
+
+// in gives the trial as one of a subtest.
+func (tr *trial) in(t *testing.T) *trial {
+	inner := *tr
+	inner.t = t
+	return &inner
 }
 
 func (tr *trial) write(name, text string) {
@@ -71,7 +68,7 @@ func (tr *trial) group() string            { return "ruas" + tr.suffix }
 // start starts a worker with more in its environment; what comes later counts.
 func (tr *trial) start(more ...string) *process {
 	tr.t.Helper()
-	p := &process{t: tr.t, http: "127.0.0.1:" + unusedPort(tr.t), ended: make(chan struct{})}
+	p := &process{t: tr.t, http: servers.Ports(tr.t, 1)[0], ended: make(chan struct{})}
 	p.cmd = exec.Command(tr.binary, "run", "-c", filepath.Join(tr.folder, "ruas.yaml"))
 	p.cmd.Env = slices.Concat([]string{"RUAS_HTTP_LISTEN=" + p.http}, tr.environ, more)
 	p.cmd.Stderr = &p.log
@@ -100,7 +97,7 @@ func (tr *trial) refused(code int, texts []string, more ...string) {
 	p := tr.start(more...)
 	select {
 	case <-p.ended:
-	case <-time.After(40 * time.Second):
+	case <-time.After(90 * time.Second):
 		tr.t.Fatalf("it does not end, wanted %q: %s", texts, p.readyz())
 	}
 	lines := strings.Split(strings.TrimSpace(p.log.String()), "\n")
@@ -127,7 +124,7 @@ func (p *process) readyz() string {
 func (p *process) awaitReadyz(texts ...string) {
 	p.t.Helper()
 	last := ""
-	for end := time.Now().Add(60 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(90 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if !p.alive() {
 			p.t.Fatalf("waiting for %q: it ended with exit code %d", texts, p.cmd.ProcessState.ExitCode())
 		}
@@ -142,7 +139,7 @@ func (p *process) awaitReadyz(texts ...string) {
 func (p *process) working() {
 	p.t.Helper()
 	last := ""
-	for end := time.Now().Add(60 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(90 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if !p.alive() {
 			p.t.Fatalf("it ended with exit code %d", p.cmd.ProcessState.ExitCode())
 		}
@@ -207,99 +204,169 @@ func (tr *trial) allow(user string, rights ...right) {
 			tr.t.Fatalf("allowing %+v: %v", r, err)
 		}
 	}
-	time.Sleep(300 * time.Millisecond) // until the broker knows
+	for _, r := range rights {
+		tr.awaitRight(user, r, 1)
+	}
 }
 
 func (tr *trial) forbid(user string, r right) {
 	tr.t.Helper()
+	tr.awaitRight(user, r, 1)
 	gone, err := tr.admin.DeleteACLs(tr.t.Context(), r.builder(user))
-	if err != nil || len(gone) != 1 || len(gone[0].Deleted) != 1 {
+	if err != nil || len(gone) != 1 || gone[0].Err != nil {
 		tr.t.Fatalf("forbidding %+v: %v, %+v", r, err, gone)
 	}
-	time.Sleep(300 * time.Millisecond)
+	tr.awaitRight(user, r, 0)
 }
 
-// least is what ruas needs on Kafka where its topics exist; the words are those by which a missing one is named.
-var least = []struct {
+// awaitRight waits until the broker goes by so many ACLs of a right: the controller has them first.
+func (tr *trial) awaitRight(user string, r right, want int) {
+	tr.t.Helper()
+	for end := time.Now().Add(60 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		got, err := tr.admin.DescribeACLs(tr.t.Context(), r.builder(user))
+		if err == nil && len(got) == 1 && got[0].Err == nil && len(got[0].Described) == want {
+			return
+		}
+		if time.Now().After(end) {
+			tr.t.Fatalf("the broker has not %d of %+v: %+v, %v", want, r, got, err)
+		}
+	}
+}
+
+// user makes a user with the password of App, to whom nothing is allowed, and waits until the broker knows it.
+func user(t *testing.T, k *servers.Servers, client *kgo.Client, name string) {
+	t.Helper()
+	made, err := kadm.NewClient(client).AlterUserSCRAMs(t.Context(), nil,
+		[]kadm.UpsertSCRAM{{User: name, Mechanism: kadm.ScramSha512, Iterations: 4096, Password: k.App.Password}})
+	if err == nil {
+		err = made.Error()
+	}
+	if err != nil {
+		t.Fatalf("making the user %s: %v", name, err)
+	}
+	as := secureClient(t, k, servers.Account{Name: name, Password: k.App.Password})
+	for end := time.Now().Add(60 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if err = as.Ping(t.Context()); err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the broker does not know the user %s: %v", name, err)
+		}
+	}
+}
+
+// named is a right, and the words by which a worker names it where it is missing.
+type named struct {
 	right
 	words string
-}{
-	{right{operation: kadm.OpRead, topic: "purchases"}, "Read on the topic purchases"},
-	{right{operation: kadm.OpRead, topic: "browsing"}, "Read on the topic browsing"},
-	{right{operation: kadm.OpRead, topic: "devices"}, "Read on the topic devices"},
-	{right{operation: kadm.OpRead, topic: "segment-state"}, "Read on the topic segment-state"},
-	{right{operation: kadm.OpWrite, topic: "segment-state"}, "Write on the topic segment-state"},
-	{right{operation: kadm.OpWrite, topic: "segment-changes"}, "Write on the topic segment-changes"},
-	{right{operation: kadm.OpRead, topic: "segment-changes"}, "Read on the topic segment-changes"},
-	{right{operation: kadm.OpWrite, topic: "dead-letters"}, "Write on the topic dead-letters"},
-	{right{operation: kadm.OpRead, group: "ruas"}, "Read on the group ruas"},
-	{right{operation: kadm.OpWrite, id: "ruas-"}, "Write on the transactional id ruas-"},
+}
+
+// least is what ruas needs on Kafka where its topics exist.
+func (tr *trial) least() []named {
+	list := []named{
+		{right: right{operation: kadm.OpRead, topic: tr.topic("purchases")}},
+		{right: right{operation: kadm.OpRead, topic: tr.topic("browsing")}},
+		{right: right{operation: kadm.OpRead, topic: tr.topic("devices")}},
+		{right: right{operation: kadm.OpRead, topic: tr.topic("segment-state")}},
+		{right: right{operation: kadm.OpWrite, topic: tr.topic("segment-state")}},
+		{right: right{operation: kadm.OpWrite, topic: tr.topic("segment-changes")}},
+		{right: right{operation: kadm.OpRead, topic: tr.topic("segment-changes")}},
+		{right: right{operation: kadm.OpWrite, topic: tr.topic("dead-letters")}},
+		{right: right{operation: kadm.OpRead, group: tr.group()}},
+		{right: right{operation: kadm.OpWrite, id: tr.group() + "-"}},
+	}
+	for i := range list {
+		n := &list[i]
+		verb := "Read"
+		if n.operation == kadm.OpWrite {
+			verb = "Write"
+		}
+		switch {
+		case n.topic != "":
+			n.words = verb + " on the topic " + n.topic
+		case n.group != "":
+			n.words = verb + " on the group " + n.group
+		default:
+			n.words = verb + " on the transactional id " + n.id
+		}
+	}
+	return list
 }
 
 // TestSecuredRefusals takes away, one after another, what Kafka and Redis must allow: before a worker starts, and while it runs.
 func TestSecuredRefusals(t *testing.T) {
+	t.Parallel()
 	k, r := servers.KafkaSecure(t), servers.RedisSecure(t)
 	binary := build(t)
 	client := secureClient(t, k, k.Admin)
-	on := func(t *testing.T) *trial {
-		return newTrial(t, binary, client, "",
+	// on gives a trial by a user who may do the least, and all that it needs.
+	on := func(t *testing.T, name string, topics ...string) *trial {
+		tr := newTrial(t, binary, client, "-"+name,
 			"RUAS_KAFKA_BROKERS="+k.Addresses[0], "RUAS_KAFKA_TLS_ENABLED=true", "RUAS_KAFKA_TLS_CA="+k.CA,
-			"RUAS_KAFKA_SASL_MECHANISM=SCRAM-SHA-512", "RUAS_KAFKA_SASL_USER="+k.App.Name, "RUAS_KAFKA_SASL_PASSWORD="+k.App.Password,
+			"RUAS_KAFKA_SASL_MECHANISM=SCRAM-SHA-512", "RUAS_KAFKA_SASL_USER="+name, "RUAS_KAFKA_SASL_PASSWORD="+k.App.Password,
 			"RUAS_REDIS_ADDRESSES="+r.Addresses[0], "RUAS_REDIS_TLS_ENABLED=true", "RUAS_REDIS_TLS_CA="+r.CA,
 			"RUAS_REDIS_USERNAME="+r.App.Name, "RUAS_REDIS_PASSWORD="+r.App.Password)
+		tr.create(append([]string{"purchases", "browsing", "devices"}, topics...)...)
+		user(t, k, client, name)
+		for _, l := range tr.least() {
+			tr.allow(name, l.right)
+		}
+		return tr
 	}
-	tr := on(t)
-	for _, topic := range []string{"purchases", "browsing", "devices"} {
-		createTopic(t, client, topic)
-	}
-	user := k.App.Name
-	for _, l := range least {
-		tr.allow(user, l.right)
-	}
+	written := []string{"segment-state", "segment-changes", "dead-letters"}
 
 	t.Run("Create is missing", func(t *testing.T) {
-		tr := on(t)
-		tr.refused(exitUnreachable, []string{`user "app"`, "Create on the topic segment-state"})
-		for _, topic := range []string{"segment-state", "segment-changes", "dead-letters"} {
-			createTopic(t, client, topic)
-		}
+		t.Parallel()
+		on(t, "creator").refused(exitUnreachable, []string{`user "creator"`, "Create on the topic segment-state-creator"})
 	})
 	t.Run("passwords", func(t *testing.T) {
-		tr := on(t)
-		tr.refused(exitUnreachable, []string{"Kafka does not accept the user or the password", `user "app"`}, "RUAS_KAFKA_SASL_PASSWORD=wrong-one")
+		t.Parallel()
+		tr := on(t, "owner", written...)
+		tr.refused(exitUnreachable, []string{"Kafka does not accept the user or the password", `user "owner"`}, "RUAS_KAFKA_SASL_PASSWORD=wrong-one")
 		tr.refused(exitUnreachable, []string{"Kafka does not accept the user or the password", `user "nobody"`}, "RUAS_KAFKA_SASL_USER=nobody")
 		tr.refused(exitUnreachable, []string{"Redis does not accept the user or the password", "WRONGPASS"}, "RUAS_REDIS_PASSWORD=wrong-one")
-		tr.refused(exitUnreachable, []string{"no Kafka broker answers at " + k.Addresses[0], "certificate"}, "RUAS_KAFKA_TLS_CA="+r.CA)
-		tr.refused(exitUnreachable, []string{"Redis does not answer at " + r.Addresses[0], "certificate"}, "RUAS_REDIS_TLS_CA="+k.CA)
-	})
-	for _, l := range least {
-		t.Run("at the start without "+l.words, func(t *testing.T) {
-			tr := on(t)
-			tr.forbid(user, l.right)
-			defer tr.allow(user, l.right)
-			tr.refused(exitUnreachable, []string{`user "app"`, l.words})
+		t.Run("of Kafka's authority", func(t *testing.T) {
+			t.Parallel()
+			tr.in(t).refused(exitUnreachable, []string{"no Kafka broker answers at " + k.Addresses[0], "certificate"}, "RUAS_KAFKA_TLS_CA="+r.CA)
 		})
-	}
-	t.Run("all that is missing is said at once", func(t *testing.T) {
-		tr := on(t)
-		for _, l := range least[:6] {
-			tr.forbid(user, l.right)
-			defer tr.allow(user, l.right)
+		t.Run("of Redis's authority", func(t *testing.T) {
+			t.Parallel()
+			tr.in(t).refused(exitUnreachable, []string{"Redis does not answer at " + r.Addresses[0], "certificate"}, "RUAS_REDIS_TLS_CA="+k.CA)
+		})
+	})
+	t.Run("at the start", func(t *testing.T) {
+		t.Parallel()
+		tr := on(t, "starter", written...)
+		least := tr.least()
+		for _, l := range least {
+			t.Run("without "+l.words, func(t *testing.T) {
+				tr := tr.in(t)
+				tr.forbid("starter", l.right)
+				defer tr.allow("starter", l.right)
+				tr.refused(exitUnreachable, []string{`user "starter"`, l.words})
+			})
 		}
-		tr.refused(exitUnreachable, []string{"Read on the topic purchases", "Read on the topic browsing", "Read on the topic devices", "Read and Write on the topic segment-state", "Write on the topic segment-changes"})
+		t.Run("all that is missing is said at once", func(t *testing.T) {
+			tr := tr.in(t)
+			for _, l := range least[:6] {
+				tr.forbid("starter", l.right)
+			}
+			tr.refused(exitUnreachable, []string{"Read on the topic purchases-", "Read on the topic browsing-", "Read on the topic devices-", "Read and Write on the topic segment-state-", "Write on the topic segment-changes-"})
+		})
 	})
 	t.Run("while it runs", func(t *testing.T) {
-		tr := on(t)
+		t.Parallel()
+		tr := on(t, "runner", written...)
 		p := tr.start()
 		p.working()
-		for _, l := range least {
+		for _, l := range tr.least() {
 			began := time.Now()
-			tr.forbid(user, l.right)
+			tr.forbid("runner", l.right)
 			tr.buy()
 			p.awaitReadyz("not ready", l.words)
 			t.Logf("%v after it was taken away: %s", time.Since(began).Round(100*time.Millisecond), p.readyz())
 			began = time.Now()
-			tr.allow(user, l.right)
+			tr.allow("runner", l.right)
 			p.working()
 			t.Logf("%v after it was given back: %s", time.Since(began).Round(100*time.Millisecond), p.readyz())
 			tr.buy()
@@ -317,7 +384,7 @@ func (p *process) end() {
 	}
 	select {
 	case <-p.ended:
-	case <-time.After(40 * time.Second):
+	case <-time.After(90 * time.Second):
 		p.t.Fatal("it does not stop")
 	}
 	if code := p.cmd.ProcessState.ExitCode(); code != exitFine {
@@ -358,49 +425,68 @@ func (tr *trial) awaitJoins(customers int) {
 
 // TestRefusals is what is wrong with servers that need no password.
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	k, r := servers.Kafka(t), servers.Redis(t)
-	binary := build(t)
-	client, err := kgo.NewClient(kgo.SeedBrokers(k.Addresses...), kgo.MetadataMinAge(100*time.Millisecond))
-	if err != nil {
-		t.Fatal(err)
+	binary, client, silent := build(t), plain(t, k), silentServer(t)
+	on := func(t *testing.T, name string, topics ...string) *trial {
+		tr := newTrial(t, binary, client, "-"+name, "RUAS_KAFKA_BROKERS="+k.Addresses[0], "RUAS_REDIS_ADDRESSES="+r.Addresses[0])
+		tr.create(topics...)
+		return tr
 	}
-	t.Cleanup(client.Close)
-	view := goredis.NewClient(&goredis.Options{Addr: r.Addresses[0]})
-	t.Cleanup(func() { _ = view.Close() })
-	tr := newTrial(t, binary, client, "", "RUAS_KAFKA_BROKERS="+k.Addresses[0], "RUAS_REDIS_ADDRESSES="+r.Addresses[0])
-
-	silent := silentServer(t)
-	tr.refused(exitUnreachable, []string{"the topic purchases does not exist: create it"})
-	createTopic(t, client, "purchases")
-	if made, err := tr.admin.CreateTopic(t.Context(), 3, 1, nil, "browsing"); err != nil || made.Err != nil {
-		t.Fatal(err, made.Err)
+	t.Run("topics", func(t *testing.T) {
+		t.Parallel()
+		tr := on(t, "topics")
+		tr.refused(exitUnreachable, []string{"the topic purchases-topics does not exist: create it"})
+		tr.create("purchases")
+		createTopicWith(t, tr.admin, tr.topic("browsing"), 3, nil)
+		tr.refused(exitInput, []string{"partition counts differ: purchases-topics has 2, browsing-topics has 3"})
+	})
+	for name, nobody := range map[string]string{"nobody": servers.Ports(t, 1)[0], "silent": silent} {
+		t.Run("Kafka is "+name, func(t *testing.T) {
+			t.Parallel()
+			tr := on(t, "kafka-"+name, "purchases", "browsing")
+			tr.refused(exitUnreachable, []string{"no Kafka broker answers at " + nobody}, "RUAS_KAFKA_BROKERS="+nobody)
+		})
+		t.Run("Redis is "+name, func(t *testing.T) {
+			t.Parallel()
+			tr := on(t, "redis-"+name, "purchases", "browsing")
+			tr.refused(exitUnreachable, []string{"Redis does not answer at " + nobody}, "RUAS_REDIS_ADDRESSES="+nobody)
+		})
 	}
-	tr.refused(exitInput, []string{"partition counts differ: purchases has 2, browsing has 3"})
-	if _, err := tr.admin.DeleteTopics(t.Context(), "browsing"); err != nil {
-		t.Fatal(err)
-	}
-	time.Sleep(500 * time.Millisecond)
-	createTopic(t, client, "browsing")
-	for _, nobody := range []string{"127.0.0.1:" + unusedPort(t), silent} {
-		tr.refused(exitUnreachable, []string{"no Kafka broker answers at " + nobody}, "RUAS_KAFKA_BROKERS="+nobody)
-		tr.refused(exitUnreachable, []string{"Redis does not answer at " + nobody}, "RUAS_REDIS_ADDRESSES="+nobody)
-	}
-	if err := view.ConfigSet(t.Context(), "maxmemory-policy", "allkeys-lru").Err(); err != nil {
-		t.Fatal(err)
-	}
-	tr.refused(exitInput, []string{"throws keys away", "allkeys-lru", "set it to noeviction"})
-	if err := view.ConfigSet(t.Context(), "maxmemory-policy", "noeviction").Err(); err != nil {
-		t.Fatal(err)
-	}
-	for user, rules := range map[string][]any{
-		"reader": {"~*", "+@all", "-hset"}, "elsewhere": {"~other:*", "+@all"},
-	} {
-		if err := view.Do(t.Context(), append([]any{"acl", "setuser", user, "on", ">secret"}, rules...)...).Err(); err != nil {
+	t.Run("Redis throws keys away", func(t *testing.T) {
+		t.Parallel()
+		tr := on(t, "policy", "purchases", "browsing")
+		r := servers.Redis(t)
+		if err := viewOf(t, r).ConfigSet(t.Context(), "maxmemory-policy", "allkeys-lru").Err(); err != nil {
 			t.Fatal(err)
 		}
-		tr.refused(exitUnreachable, []string{"Redis does not allow this user what ruas needs", "NOPERM"}, "RUAS_REDIS_USERNAME="+user, "RUAS_REDIS_PASSWORD=secret")
-	}
-	tr.refused(exitUnreachable, []string{"session_timeout"}, "RUAS_KAFKA_SESSION_TIMEOUT=1h")
+		tr.refused(exitInput, []string{"throws keys away", "allkeys-lru", "set it to noeviction"}, "RUAS_REDIS_ADDRESSES="+r.Addresses[0])
+	})
+	t.Run("Redis allows too little", func(t *testing.T) {
+		t.Parallel()
+		tr := on(t, "user", "purchases", "browsing")
+		for user, rules := range map[string][]any{
+			"reader": {"~*", "+@all", "-hset"}, "elsewhere": {"~other:*", "+@all"},
+		} {
+			if err := viewOf(t, r).Do(t.Context(), append([]any{"acl", "setuser", user, "on", ">secret"}, rules...)...).Err(); err != nil {
+				t.Fatal(err)
+			}
+			tr.refused(exitUnreachable, []string{"Redis does not allow this user what ruas needs", "NOPERM"}, "RUAS_REDIS_USERNAME="+user, "RUAS_REDIS_PASSWORD=secret")
+		}
+	})
+	t.Run("the session is too long", func(t *testing.T) {
+		t.Parallel()
+		tr := on(t, "session", "purchases", "browsing")
+		tr.refused(exitUnreachable, []string{"session_timeout"}, "RUAS_KAFKA_SESSION_TIMEOUT=1h")
+	})
+}
+
+// viewOf gives a client of a Redis without passwords.
+func viewOf(t *testing.T, r *servers.Servers) *goredis.Client {
+	t.Helper()
+	view := goredis.NewClient(&goredis.Options{Addr: r.Addresses[0]})
+	t.Cleanup(func() { _ = view.Close() })
+	return view
 }
 
 // silentServer takes connections, and says nothing.
