@@ -164,8 +164,6 @@ func (w *world) close() {
 	}
 	w.cluster.Close()
 	w.redis.Close()
-	// Clients that are closed notice it at their next look.
-	time.Sleep(10 * time.Second)
 	time.Sleep(5 * time.Second) // clients look up from a pause, and see that they are closed
 }
 
