@@ -31,8 +31,11 @@ type trap struct {
 	spring  func() verdict
 }
 
-// start runs a worker in a slot.
+// start runs a worker in a slot, if there is none: two crashes may want to start the same one again.
 func (w *world) start(slot int) {
+	if w.worker(slot) != nil {
+		return
+	}
 	wk := &worker{world: w, slot: slot, done: make(chan struct{})}
 	wk.kafka, wk.redis = w.link(wk, toKafka), w.link(wk, toRedis)
 	ctx, cancel := context.WithCancel(context.Background())
