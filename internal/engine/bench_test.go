@@ -1,8 +1,13 @@
 package engine_test
 
 import (
+	"cmp"
+	"flag"
+	"fmt"
 	"slices"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/ruas/ruas/internal/engine"
 	"github.com/ruas/ruas/internal/event"
@@ -10,12 +15,26 @@ import (
 	"github.com/ruas/ruas/internal/workload"
 )
 
-// BenchmarkStep applies the benchmark's events under its ten segments, with deadlines, and reports the bytes of state that
-// customers end up with.
+var (
+	eventsFlag    = flag.Int("events", 100_000, "events of BenchmarkStep")
+	customersFlag = flag.Int("customers", 0, "customers of BenchmarkStep; 0: one for each 20 events")
+)
+
+// BenchmarkStep applies the benchmark's events under its ten segments, or a thousand or ten thousand variants of them, with deadlines.
+// It reports CPU time an event and an event or change, and the bytes of state that customers end up with.
 func BenchmarkStep(b *testing.B) {
-	for _, segments := range []int{10, 1000} {
-		b.Run(map[int]string{10: "S10", 1000: "S1000"}[segments], func(b *testing.B) { benchmarkStep(b, segments) })
+	for _, segments := range []int{10, 1000, 10000} {
+		b.Run(fmt.Sprint("S", segments), func(b *testing.B) { benchmarkStep(b, segments) })
 	}
+}
+
+// cpuTime is what the process has used so far, its kernel's part included.
+func cpuTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func benchmarkStep(b *testing.B, segments int) {
@@ -37,7 +56,7 @@ func benchmarkStep(b *testing.B, segments int) {
 		b.Fatal(err)
 	}
 	var events []*event.Event
-	for r := range workload.Records(workload.Options{Events: 100_000, Customers: 5_000}) {
+	for r := range workload.Records(workload.Options{Events: *eventsFlag, Customers: cmp.Or(*customersFlag, max(1, *eventsFlag/20))}) {
 		var ev event.Event
 		if err := decoder.Decode(r.Value, &ev); err != nil {
 			b.Fatal(err)
@@ -47,10 +66,12 @@ func benchmarkStep(b *testing.B, segments int) {
 	b.ReportAllocs()
 	changes := 0
 	var customers map[string]*engine.Customer
+	before := cpuTime(b)
 	for b.Loop() {
 		customers = map[string]*engine.Customer{}
 		changes = step(eng, events, customers)
 	}
+	used := float64(cpuTime(b)-before) / float64(b.N)
 	var sizes []int
 	for _, c := range customers {
 		sizes = append(sizes, len(eng.Encode(c, nil)))
@@ -60,7 +81,8 @@ func benchmarkStep(b *testing.B, segments int) {
 	for _, n := range sizes {
 		total += n
 	}
-	b.ReportMetric(b.Elapsed().Seconds()*1e9/float64(b.N*len(events)), "ns/event")
+	b.ReportMetric(used/float64(len(events)), "cpu-ns/event")
+	b.ReportMetric(used/float64(len(events)+changes), "cpu-ns/event+change")
 	b.ReportMetric(float64(changes)/float64(len(events)), "changes/event")
 	b.ReportMetric(float64(sizes[len(sizes)/2]), "state-B/median")
 	b.ReportMetric(float64(total/len(sizes)), "state-B/mean")

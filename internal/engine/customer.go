@@ -85,18 +85,33 @@ func (c *Customer) Memberships(yield func(segment int, in bool, since int64, seq
 
 // In tells whether the customer is a member of a segment.
 func (c *Customer) In(segment int) bool {
-	for i := range c.members {
-		if c.members[i].segment == segment {
-			return c.members[i].seq%2 == 1
+	i := c.member(segment)
+	return i < len(c.members) && c.members[i].segment == segment && c.members[i].seq%2 == 1
+}
+
+// member returns the place of a segment in members.
+func (c *Customer) member(segment int) int {
+	lo, hi := 0, len(c.members)
+	for hi-lo > few {
+		if mid := int(uint(lo+hi) >> 1); c.members[mid].segment < segment {
+			lo = mid + 1
+		} else {
+			hi = mid
 		}
 	}
-	return false
+	for lo < hi && c.members[lo].segment < segment {
+		lo++
+	}
+	return lo
 }
+
+// few is the number of elements up to which a walk beats halving.
+const few = 8
 
 // flip changes the membership of a segment and returns the number of the change.
 func (c *Customer) flip(segment int, now int64) uint64 {
-	i, ok := slices.BinarySearchFunc(c.members, segment, func(m member, s int) int { return m.segment - s })
-	if !ok {
+	i := c.member(segment)
+	if i == len(c.members) || c.members[i].segment != segment {
 		c.members = slices.Insert(c.members, i, member{segment: segment})
 	}
 	c.members[i].seq++
@@ -106,8 +121,15 @@ func (c *Customer) flip(segment int, now int64) uint64 {
 
 // setDue notes when a segment is to be decided by time alone.
 func (c *Customer) setDue(segment int, at int64) {
-	i := 0 // there are few
-	for i < len(c.due) && c.due[i].segment < segment {
+	i, hi := 0, len(c.due)
+	for hi-i > few {
+		if mid := int(uint(i+hi) >> 1); c.due[mid].segment < segment {
+			i = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	for i < hi && c.due[i].segment < segment {
 		i++
 	}
 	found := i < len(c.due) && c.due[i].segment == segment

@@ -135,12 +135,8 @@ func (e *Engine) appendMembers(c *Customer, dst []byte) []byte {
 }
 
 func (c *Customer) hasMember(segment int) bool {
-	for i := range c.members {
-		if c.members[i].segment == segment {
-			return true
-		}
-	}
-	return false
+	i := c.member(segment)
+	return i < len(c.members) && c.members[i].segment == segment
 }
 
 // Decode reads what Encode wrote. ErrVersion: a newer release wrote it. Parts that the rules in force do not know are left

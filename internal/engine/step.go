@@ -36,7 +36,7 @@ func (e *Engine) Apply(c *Customer, ev *event.Event, clock int64, out []Change) 
 	e.plan.Ingest(s.frame, ev, s.touched)
 	if !c.born {
 		c.born = true
-		s.all()
+		e.plan.Begin(s.touched)
 	}
 	if c.room -= e.plan.Growth(ev); c.room < 0 && s.fit(c) {
 		s.all()
@@ -114,8 +114,7 @@ func (s *stepper) decide(c *Customer, now int64, cause Cause, eventID string, ou
 	first := len(out)
 	c.at = now
 	unknown := c.state.Unknown()
-	for i := 0; i < touched.Len(); i++ {
-		segment := touched.At(i)
+	for segment, ok := touched.Take(); ok; segment, ok = touched.Take() {
 		in := c.In(segment)
 		if s.plan.Decide(f, segment, in) != in {
 			in = !in
@@ -123,13 +122,12 @@ func (s *stepper) decide(c *Customer, now int64, cause Cause, eventID string, ou
 			out = append(out, Change{
 				Customer: c.id, Segment: segment, Join: in, Time: now, Cause: cause, EventID: eventID, Seq: seq,
 			})
-			touched.Add(s.plan.Segments[segment].Asked...)
+			touched.AddAll(s.plan.Segments[segment].Asked)
 		} else if unknown {
-			touched.Add(s.plan.Segments[segment].Asked...) // what was unknown may be known, without a flip
+			touched.AddAll(s.plan.Segments[segment].Asked) // what was unknown may be known, without a flip
 		}
 		c.setDue(segment, s.plan.Next(f, segment, in))
 	}
-	touched.Reset()
 	if unknown {
 		s.plan.Learn(f)
 	}

@@ -169,6 +169,13 @@ func (c *compiler) equal(a, b node, negate bool) node {
 	if flip := flipOf(&a, &b); flip != nil {
 		n.next = flip
 	}
+	switch {
+	case negate:
+	case b.constant:
+		n.choice = choiceOf(&a, b.eval(nil))
+	case a.constant:
+		n.choice = choiceOf(&b, a.eval(nil))
+	}
 	n.eval = func(f *Frame) feature.Val {
 		x := a.eval(f)
 		if x.K == feature.None {

@@ -280,6 +280,7 @@ func (c *compiler) inLiteral(x *node, right ast.Expr) (node, bool) {
 		return node{}, false
 	}
 	set := map[feature.Val]bool{}
+	var all []feature.Val
 	for _, e := range right.AsList().Elements() {
 		if e.Kind() != ast.LiteralKind {
 			return node{}, false
@@ -288,11 +289,12 @@ func (c *compiler) inLiteral(x *node, right ast.Expr) (node, bool) {
 		switch v.K {
 		case feature.String, feature.Int, feature.Bool:
 			set[v] = true
+			all = append(all, v)
 		default:
 			return node{}, false
 		}
 	}
-	return node{typ: types.BoolType, safe: x.safe, missing: x.missing, next: x.next, eval: func(f *Frame) feature.Val {
+	return node{typ: types.BoolType, safe: x.safe, missing: x.missing, next: x.next, choice: choiceOf(x, all...), eval: func(f *Frame) feature.Val {
 		v := x.eval(f)
 		if v.K == feature.None {
 			return v

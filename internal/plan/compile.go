@@ -299,7 +299,7 @@ func (c *compiler) eventField(typ int, name string, test bool) node {
 	prop := t.Property(name)
 	c.p.require(t.Name, name)
 	i := prop.Index
-	n := node{safe: prop.Required, typ: rule.KindType(prop.Kind), eval: func(f *Frame) feature.Val { return propVal(&f.ev.Props[i]) }}
+	n := node{safe: prop.Required, property: prop, typ: rule.KindType(prop.Kind), eval: func(f *Frame) feature.Val { return propVal(&f.ev.Props[i]) }}
 	if !n.safe {
 		n.missing = name
 	}

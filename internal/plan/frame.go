@@ -53,6 +53,8 @@ type Frame struct {
 	vals  []feature.Val  // the columns of the event that is being taken in
 	texts *interns
 
+	feeding feeding // of the event that is being taken in
+
 	walked int // entries of series that lists were made of so far
 }
 

@@ -26,16 +26,8 @@ func (p *Plan) measure(types []*event.Type) {
 	for t, typ := range types {
 		g := &p.growth[t]
 		g.fixed = numberBytes // of its id
-		for _, s := range p.feeds[t] {
-			g.addRow(s)
-			for _, a := range append(append([]*acc(nil), s.fed...), s.waits...) {
-				g.fixed += groupBytes
-				g.copies++
-				if a.fold.Oldest+a.fold.Newest > 0 {
-					g.addRow(s)
-				}
-			}
-		}
+		most := p.feeds[t].greatest((*series).growth)
+		g.fixed, g.copies = g.fixed+most.fixed, g.copies+most.copies
 		if t == p.profile {
 			g.fixed += groupBytes * len(p.attrs)
 			g.copies++
@@ -50,6 +42,19 @@ func (p *Plan) measure(types []*event.Type) {
 			}
 		}
 	}
+}
+
+// growth is what an event may add that enters the series.
+func (s *series) growth() (g growth) {
+	g.addRow(s)
+	for _, a := range append(append([]*acc(nil), s.fed...), s.waits...) {
+		g.fixed += groupBytes
+		g.copies++
+		if a.fold.Oldest+a.fold.Newest > 0 {
+			g.addRow(s)
+		}
+	}
+	return g
 }
 
 func (g *growth) addRow(s *series) {

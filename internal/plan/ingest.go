@@ -5,53 +5,17 @@ import (
 	"github.com/ruas/ruas/internal/feature"
 )
 
-// Touched is a set of segments that is walked in the set's order while it grows behind the walk.
-type Touched struct {
-	is   []bool
-	list []int // sorted
-}
-
-// NewTouched returns an empty set for the plan.
-func (p *Plan) NewTouched() *Touched { return &Touched{is: make([]bool, len(p.Segments))} }
-
-// Add puts segments in.
-func (t *Touched) Add(segments ...int) {
-	for _, s := range segments {
-		if t.is[s] {
-			continue
-		}
-		t.is[s] = true
-		t.list = append(t.list, s)
-		for i := len(t.list) - 1; i > 0 && t.list[i-1] > s; i-- {
-			t.list[i], t.list[i-1] = t.list[i-1], t.list[i]
-		}
-	}
-}
-
-// Len returns the number of segments.
-func (t *Touched) Len() int { return len(t.list) }
-
-// At returns the i-th segment in the set's order.
-func (t *Touched) At(i int) int { return t.list[i] }
-
-// Reset empties the set.
-func (t *Touched) Reset() {
-	for _, s := range t.list {
-		t.is[s] = false
-	}
-	t.list = t.list[:0]
-}
-
 // Ingest takes an accepted event, of a time at or before f's moment, into the state that f is bound to.
 func (p *Plan) Ingest(f *Frame, ev *event.Event, touched *Touched) {
 	f.ev = ev
 	if ev.Type.Index == p.profile {
 		p.update(f, ev, touched)
 	}
-	for _, s := range p.feeds[ev.Type.Index] {
+	f.feeding = p.feeds[ev.Type.Index].find(ev, f.feeding)
+	for s := f.feeding.take(); s != nil; s = f.feeding.take() {
 		if s.admits(f) {
 			s.take(f, ev.Time)
-			touched.Add(s.segments...)
+			touched.AddAll(s.segments)
 		}
 	}
 	f.ev = nil
@@ -65,7 +29,7 @@ func (p *Plan) update(f *Frame, ev *event.Event, touched *Touched) {
 			continue
 		}
 		a.Set, a.Time, a.Value = true, ev.Time, f.texts.own(propVal(v))
-		touched.Add(p.attrs[i].segments...)
+		touched.AddAll(p.attrs[i].segments)
 		if i == p.zoneAttr {
 			f.zone = nil
 		}
@@ -140,7 +104,7 @@ func (s *series) replace(kept *feature.Series, t int64, key feature.Val) bool {
 func (s *series) trim(f *Frame, kept *feature.Series) {
 	var buf [8]feature.Need
 	needs := buf[:0]
-	for _, n := range s.needs {
+	for _, n := range s.widest {
 		if n.after != nil {
 			// Nothing up to the newest event of the other series is asked for.
 			if o := f.state.Series[n.after.slot]; o.Len() > 0 {

@@ -6,6 +6,7 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 
+	"github.com/ruas/ruas/internal/event"
 	"github.com/ruas/ruas/internal/feature"
 )
 
@@ -22,6 +23,10 @@ type node struct {
 	constant bool
 	// missing is the one property without which eval errs, where there is no other reason to err.
 	missing string
+	// property is set where the value is that of a property of the event that is being taken in.
+	property *event.Property
+	// choice is set where the value is true only for some texts of a property.
+	choice *choice
 	// rows: the value is a row of one of these series.
 	rows []*series
 	// window is set where the value is a number of events that only time lowers: see countNode.

@@ -39,7 +39,7 @@ type Plan struct {
 	series   []*series
 	accs     []*acc
 	attrs    []attrPlan
-	feeds    [][]*series // by event type: the series that its events may enter
+	feeds    []feed // by event type: the series that its events may enter
 	needs    event.Needs
 	zone     *time.Location
 	zoneAttr int // slot of the attribute time_zone; -1: no rule looks at it
@@ -47,6 +47,7 @@ type Plan struct {
 	vars     int
 	widest   int      // the greatest number of columns
 	growth   []growth // by event type
+	dawn     []int    // the segments that may have members of whom there are no events
 	profile  int      // index of the type profile
 
 	bySeries, byAcc, byAttr, bySegment map[uint32]int // slots by the hashes of their definitions
@@ -167,11 +168,11 @@ func (c *compiler) sent(set *rule.Set) {
 // finish links what was planned.
 func (c *compiler) finish() {
 	p := c.p
-	p.feeds = make([][]*series, len(c.schema.Types))
+	p.feeds = make([]feed, len(c.schema.Types))
 	for _, s := range p.series {
 		for t := range c.schema.Types {
 			if s.typ == t || s.typ == anyType {
-				p.feeds[t] = append(p.feeds[t], s)
+				p.feeds[t].add(s)
 			}
 		}
 		s.kinds = nil
@@ -182,6 +183,7 @@ func (c *compiler) finish() {
 		for _, a := range s.fed {
 			s.keeps = s.keeps || a.fold.Oldest+a.fold.Newest > 0
 		}
+		s.widest = widest(s.needs)
 		p.widest = max(p.widest, len(s.cols))
 	}
 	for i := range p.Segments {
@@ -201,6 +203,7 @@ func (c *compiler) finish() {
 	}
 	p.measure(c.schema.Types)
 	c.identify()
+	p.dawn = p.membersByTime()
 }
 
 // require notes that a property is read.
@@ -231,6 +234,29 @@ func (p *Plan) Init(st *State) {
 		st.Attrs = make([]Attr, n)
 	}
 }
+
+// nobody is a member of no segment.
+type nobody struct{}
+
+func (nobody) In(int) bool { return false }
+
+// membersByTime returns the segments that may get members by time alone, whatever is known of those.
+func (p *Plan) membersByTime() (segments []int) {
+	const first = -62135596800000 // the year 1, in UTC
+	var st State
+	p.Init(&st)
+	f := p.NewFrame()
+	f.Bind(&st, nobody{}, first)
+	for i := range p.Segments {
+		if p.Decide(f, i, false) || p.Next(f, i, false) != feature.Forever {
+			segments = append(segments, i)
+		}
+	}
+	return segments
+}
+
+// Begin touches what is to be decided of a new customer beside what the first event touches.
+func (p *Plan) Begin(touched *Touched) { touched.AddAll(p.dawn) }
 
 // Decide tells whether the customer that f is bound to belongs to a segment, where it did (in) or did not before. An error
 // counts as false.

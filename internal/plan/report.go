@@ -297,11 +297,6 @@ func (n need) coveredBy(o need) bool {
 	return (o.after == nil || o.after == n.after) && n.within(o.Need)
 }
 
-// within is coveredBy without regard to other series.
-func (n need) within(o feature.Need) bool {
-	return o.Hi >= n.Hi && (o.N == feature.All || n.N != feature.All && o.N >= n.N && o.Lo >= n.Lo)
-}
-
 // words says what a need keeps.
 func (s *series) words(n need, bound int) string {
 	var which string

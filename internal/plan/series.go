@@ -28,6 +28,7 @@ type series struct {
 	cols   []col
 	kinds  []feature.Kind
 	needs  []need
+	widest []need // the needs that no other covers
 	fed    []*acc // settled at once
 	waits  []*acc // settled later: their lists read this series
 	keeps  bool   // rows are kept, in the series or in an acc
@@ -47,6 +48,22 @@ type col struct {
 type need struct {
 	feature.Need
 	after *series
+}
+
+// within tells that another need keeps all that n does, without regard to other series.
+func (n need) within(o feature.Need) bool {
+	return o.Hi >= n.Hi && (o.N == feature.All || n.N != feature.All && o.N >= n.N && o.Lo >= n.Lo)
+}
+
+// widest returns needs that together keep all that any of them does: many rules with windows of their own often leave one.
+func widest(needs []need) (out []need) {
+	for _, n := range needs {
+		if slices.ContainsFunc(out, n.coveredBy) {
+			continue
+		}
+		out = append(slices.DeleteFunc(out, func(o need) bool { return o.coveredBy(n) }), n)
+	}
+	return out
 }
 
 // seriesOf returns the series of a type and preds; with a latest column, the one that keeps the newest of each value.
