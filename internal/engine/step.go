@@ -34,6 +34,7 @@ func (e *Engine) Apply(c *Customer, ev *event.Event, clock int64, out []Change) 
 	s := e.stepper(c, clock)
 	defer s.done()
 	e.plan.Ingest(s.frame, ev, s.touched)
+	s.held(c)
 	if !c.born {
 		c.born = true
 		e.plan.Begin(s.touched)
@@ -88,6 +89,22 @@ func (e *Engine) Backfill(c *Customer, clock int64, out []Change) []Change {
 	c.members, c.at = members, max(c.at, clock)
 	s.include(out[first:])
 	return out
+}
+
+// held touches what is to be decided only where it holds c.
+func (s *stepper) held(c *Customer) {
+	if !s.touched.Open() {
+		return
+	}
+	for i := range c.members {
+		if c.members[i].seq%2 == 1 {
+			s.touched.Hold(c.members[i].segment)
+		}
+	}
+	for i := range c.due {
+		s.touched.Hold(c.due[i].segment)
+	}
+	s.touched.Close()
 }
 
 func (s *stepper) all() {

@@ -88,7 +88,7 @@ func not(v feature.Val) feature.Val {
 
 // and is CEL's &&: false absorbs an error. Where one side is false, only its own change can change the whole.
 func (c *compiler) and(a, b node) node {
-	n := node{typ: types.BoolType, safe: a.safe && b.safe, judged: judgeBoth(&a, &b, feature.Val.False), eval: func(f *Frame) feature.Val {
+	n := node{typ: types.BoolType, safe: a.safe && b.safe, guard: stricter(a.guard, b.guard), judged: judgeBoth(&a, &b, feature.Val.False), eval: func(f *Frame) feature.Val {
 		x := a.eval(f)
 		if x.False() {
 			return x

@@ -56,7 +56,9 @@ func (c *compiler) compare(op relation, left, right ast.Expr, sc *scope) node {
 		n.next = flip
 	}
 	if a.total != nil && b.constant {
-		n.next = a.total.crossing(op, b.eval(nil))
+		k := b.eval(nil)
+		n.next = a.total.crossing(op, k)
+		n.guard = a.total.guard(op, k)
 	}
 	return n
 }
@@ -122,9 +124,11 @@ func (c *compiler) countAgainst(op relation, size ast.Expr, k int64, sc *scope) 
 		return node{}, false
 	}
 	if n.window != nil {
-		return n.window.against(op, int(k)), true
+		out := n.window.against(op, int(k))
+		out.guard = n.guard.reaching(op, int(k))
+		return out, true
 	}
-	out := node{typ: types.BoolType, safe: n.safe, next: n.next, eval: func(f *Frame) feature.Val {
+	out := node{typ: types.BoolType, safe: n.safe, next: n.next, guard: n.guard.reaching(op, int(k)), eval: func(f *Frame) feature.Val {
 		v := n.eval(f)
 		if v.K == feature.None {
 			return v
@@ -184,6 +188,14 @@ func (w *countWindow) reaches(f *Frame, k int) bool {
 	s := f.state.Series[w.slot]
 	n := s.Len()
 	return k <= 0 || n >= k && s.Time(n-k) > f.now-w.hi
+}
+
+// guard: a sum of nothing is no more than 0, and there is no average of nothing.
+func (w *totalWindow) guard(op relation, than feature.Val) *guard {
+	if r, ok := order(feature.OfInt(0), than); w.mean || ok && r&op == 0 {
+		return guardOf(w.list)
+	}
+	return nil
 }
 
 // maxSteps bounds how far a crossing is looked for; where it is further, the answer is a moment on the way.

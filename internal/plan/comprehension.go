@@ -67,6 +67,7 @@ func (c *compiler) quantify(l list, name string, body ast.Expr, all bool, canoni
 	if all {
 		of := n.eval
 		n.eval, n.hint = func(f *Frame) feature.Val { return not(of(f)) }, hintNot(n.hint)
+		n.guard = nil
 	}
 	return n
 }
@@ -82,8 +83,12 @@ func (c *compiler) anyOf(l, own *baseList) node {
 	if len(errs) == 0 { // one event for which the lambda holds is enough, whatever the others are
 		hint = func(f *Frame) (feature.Val, bool) { return feature.OfBool(true), l.any(f) }
 	}
+	g := guardOf(l)
+	if l.ser.ever != nil && l.hi == feature.Forever {
+		g = &guard{acc: true, slot: l.ser.ever.slot, least: 1, most: feature.Forever}
+	}
 	return node{
-		hint: hint,
+		hint: hint, guard: g,
 		eval: func(f *Frame) feature.Val {
 			for _, e := range errs {
 				if e.any(f) {
@@ -116,7 +121,7 @@ func (c *compiler) anyRow(l *filterList) node {
 		c.warnUnbounded(l)
 		l.list.require(feature.Forever, feature.All)
 	}
-	return node{next: l.next, eval: func(f *Frame) feature.Val {
+	return node{next: l.next, guard: guardOf(l), eval: func(f *Frame) feature.Val {
 		rows, ok := l.list.collect(f, f.buffer())
 		result := feature.OfBool(false)
 		for _, r := range rows {
@@ -140,7 +145,7 @@ func (c *compiler) anyRow(l *filterList) node {
 // some tells whether a list has a member, by counting.
 func (c *compiler) some(l list, canonical string, sc *scope) node {
 	n := c.count(l, 1, canonical, sc)
-	return node{next: n.next, eval: func(f *Frame) feature.Val {
+	return node{next: n.next, guard: n.guard, eval: func(f *Frame) feature.Val {
 		v := n.eval(f)
 		if v.K == feature.None {
 			return v

@@ -53,7 +53,9 @@ type Frame struct {
 	vals  []feature.Val  // the columns of the event that is being taken in
 	texts *interns
 
-	feeding feeding // of the event that is being taken in
+	// Of the event that is being taken in:
+	feeding feeding
+	taken   []*series // that it has entered
 
 	walked int // entries of series that lists were made of so far
 }

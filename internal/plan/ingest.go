@@ -15,10 +15,13 @@ func (p *Plan) Ingest(f *Frame, ev *event.Event, touched *Touched) {
 	for s := f.feeding.take(); s != nil; s = f.feeding.take() {
 		if s.admits(f) {
 			s.take(f, ev.Time)
-			touched.AddAll(s.segments)
+			f.taken = append(f.taken, s)
 		}
 	}
-	f.ev = nil
+	for _, s := range f.taken { // guards look at what all of them took
+		s.watch.touch(f, touched)
+	}
+	f.taken, f.ev = f.taken[:0], nil
 }
 
 // update sets the attributes that a profile event names, each by its latest update.
@@ -29,7 +32,7 @@ func (p *Plan) update(f *Frame, ev *event.Event, touched *Touched) {
 			continue
 		}
 		a.Set, a.Time, a.Value = true, ev.Time, f.texts.own(propVal(v))
-		touched.AddAll(p.attrs[i].segments)
+		p.attrs[i].watch.touch(f, touched)
 		if i == p.zoneAttr {
 			f.zone = nil
 		}

@@ -25,6 +25,8 @@ type node struct {
 	missing string
 	// property is set where the value is that of a property of the event that is being taken in.
 	property *event.Property
+	// guard is what the value is not true without. Of a number: what it is not 1 or more without, nor k or more without k of it.
+	guard *guard
 	// choice is set where the value is true only for some texts of a property.
 	choice *choice
 	// rows: the value is a row of one of these series.

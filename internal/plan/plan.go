@@ -64,6 +64,7 @@ type attrPlan struct {
 	prop     int
 	hash     uint32
 	segments []int
+	watch    watch
 }
 
 // Segment is a compiled segment.
@@ -200,6 +201,12 @@ func (c *compiler) finish() {
 	}
 	for i := range p.Segments {
 		slices.Sort(p.Segments[i].Asked)
+	}
+	for _, s := range p.series {
+		s.watch = p.newWatch(s.segments)
+	}
+	for i := range p.attrs {
+		p.attrs[i].watch = p.newWatch(p.attrs[i].segments)
 	}
 	p.measure(c.schema.Types)
 	c.identify()

@@ -33,8 +33,9 @@ type series struct {
 	waits  []*acc // settled later: their lists read this series
 	keeps  bool   // rows are kept, in the series or in an acc
 	ever   *acc   // the number of its events and the time of the earliest
-	// segments to decide when the series changes, in the set's order.
+	// segments to decide when the series changes.
 	segments []int
+	watch    watch
 }
 
 // col is a column: what an expression over the event gives, None where it errs.

@@ -49,6 +49,7 @@ func (c *compiler) count(l list, n int, canonical string, sc *scope) node {
 		}}
 		if b.lo == 0 {
 			out.window = &countWindow{slot: b.series().slot, hi: b.hi, errs: b.errs}
+			out.guard = guardOf(b)
 		}
 		return out
 	}
@@ -69,7 +70,11 @@ func (c *compiler) count(l list, n int, canonical string, sc *scope) node {
 	}
 	r := c.reducer(l, feature.Fold{Count: true}, nil, nil, canonical, sc)
 	base, isBase := l.(*baseList)
-	return node{typ: types.IntType, grows: isBase && len(base.errs) == 0, next: r.next, eval: func(f *Frame) feature.Val {
+	var g *guard
+	if r.acc != nil && r.acc.final == 0 {
+		g = &guard{acc: true, slot: r.acc.slot, least: 1, most: feature.Forever}
+	}
+	return node{typ: types.IntType, guard: g, grows: isBase && len(base.errs) == 0, next: r.next, eval: func(f *Frame) feature.Val {
 		a, ok := r.run(f)
 		if !ok {
 			return feature.Val{}
@@ -80,7 +85,7 @@ func (c *compiler) count(l list, n int, canonical string, sc *scope) node {
 
 // countPairs counts up to n members of a sequence over two series.
 func countPairs(l *sequenceList, of, other *baseList, n int) node {
-	return node{typ: types.IntType, next: l.next, eval: func(f *Frame) feature.Val {
+	return node{typ: types.IntType, next: l.next, guard: guardOf(l), eval: func(f *Frame) feature.Val {
 		count, ok := l.count(f, of, other, n)
 		if !ok {
 			return feature.Val{}
@@ -90,7 +95,7 @@ func countPairs(l *sequenceList, of, other *baseList, n int) node {
 }
 
 func (c *compiler) countRows(l list) node {
-	return node{typ: types.IntType, next: l.next, eval: func(f *Frame) feature.Val {
+	return node{typ: types.IntType, next: l.next, guard: guardOf(l), eval: func(f *Frame) feature.Val {
 		rows, ok := l.collect(f, f.buffer())
 		n := len(rows)
 		f.release(rows)
@@ -145,6 +150,7 @@ func (c *compiler) sizeOfDistinct(of ast.Expr, m colRef, n int, sc *scope) (node
 		return feature.OfInt(int64(to - from))
 	}}
 	out.window = &countWindow{slot: values.ser.slot, hi: values.hi, errs: values.errs}
+	out.guard = guardOf(&values)
 	return out, true
 }
 

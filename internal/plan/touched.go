@@ -6,6 +6,7 @@ import "math/bits"
 type Touched struct {
 	words []uint64 // a bit a segment
 	some  []uint64 // a bit a word that is not zero
+	held  []*mask  // the segments that are in only where the customer is held by them
 }
 
 // NewTouched returns an empty set for the plan.
@@ -27,6 +28,22 @@ func (t *Touched) AddAll(segments []int) {
 		t.Add(s)
 	}
 }
+
+// Open tells that the set waits for word of the segments that hold a customer: it is to be given by Hold.
+func (t *Touched) Open() bool { return len(t.held) > 0 }
+
+// Hold says that the customer is a member of a segment, or that a moment is set for it.
+func (t *Touched) Hold(segment int) {
+	for _, m := range t.held {
+		if m.has(segment) {
+			t.Add(segment)
+			return
+		}
+	}
+}
+
+// Close ends the wait.
+func (t *Touched) Close() { t.held = t.held[:0] }
 
 // Take takes the first segment out; false where there is none.
 func (t *Touched) Take() (segment int, ok bool) {
