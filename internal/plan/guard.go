@@ -64,17 +64,6 @@ func guardOf(l list) *guard {
 	return nil
 }
 
-// holds tells whether a guard holds at f's moment.
-func (g *guard) holds(f *Frame) bool {
-	if g.acc {
-		a := f.state.Accs[g.slot]
-		return a != nil && a.Count >= int64(g.least) && a.Count <= g.most
-	}
-	s := f.state.Series[g.slot]
-	n := s.Len()
-	return n >= g.least && s.Time(n-g.least) > f.now-g.hi
-}
-
 // watch is the segments that something is read by, which are to be decided when it changes.
 type watch struct {
 	all     []int // in the set's order
