@@ -6,7 +6,7 @@ import java.nio.charset.StandardCharsets;
  * One instance of each category's name, found without making a string: equal names are mostly the same object, and reading
  * one allocates nothing. Reads take no lock; the table is replaced when a name is added.
  */
-final class Names {
+public final class Names {
     /** Names beyond this number are not kept: a property with as many values is no category. */
     private static final int LIMIT = 4096;
 
@@ -29,7 +29,8 @@ final class Names {
         return add(new String(chars, from, length));
     }
 
-    static String of(byte[] utf8, int from, int length) {
+    /** The one instance of a name that is written in UTF-8. */
+    public static String of(byte[] utf8, int from, int length) {
         String[] names = table;
         int hash = 0;
         for (int i = from; i < from + length; i++) {
