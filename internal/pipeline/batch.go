@@ -13,14 +13,15 @@ import (
 // planned is an input whose turn has come.
 type planned struct {
 	*input
-	ahead bool // it is later than the present
+	ahead    bool      // it is later than the present
+	customer *customer // whom it is about, once loaded; nil where it is no good
 }
 
 // batch is a piece of a task's work that is committed as one: first what is planned, then what came of it.
 type batch struct {
 	number uint64
 	inputs []planned
-	due    []Deadline
+	due    []*timer
 	// until ends the batch: every deadline before it fires. bound is where the clock then goes.
 	until moment
 	bound int64
@@ -35,6 +36,7 @@ type batch struct {
 	last        moment // the newest deadline that was looked at
 	taken       []int  // inputs by source
 	changes     []engine.Change
+	by          []*customer // whose change each one is
 	rejects     []rejected
 	touched     []*customer // their state changed
 	rescheduled []*customer // their deadline alone
@@ -104,17 +106,17 @@ func (s *session) planTo(b *batch, to int64) bool {
 		reach, b.extend = s.timers.horizon+1, true
 	}
 	for {
-		id, at, ok := s.timers.heap.Peek()
-		if !ok || at >= reach {
+		x := s.timers.first(moment{at: reach})
+		if x == nil {
 			break
 		}
 		if len(b.inputs)+len(b.due) >= s.opt.BatchRecords {
 			last := b.due[len(b.due)-1]
-			b.until = moment{last.At, last.Customer + "\x00"}
+			b.until = moment{last.at, last.id + "\x00"}
 			return false
 		}
-		s.timers.heap.Remove(id)
-		b.due = append(b.due, Deadline{id, at})
+		s.timers.take(x)
+		b.due = append(b.due, x)
 	}
 	b.bound = max(b.bound, reach)
 	b.until = moment{at: b.bound}
@@ -123,24 +125,10 @@ func (s *session) planTo(b *batch, to int64) bool {
 
 // planned gives the deadlines back that planning took: a step may move them.
 func (s *session) planned(b *batch) *batch {
-	for _, d := range b.due {
-		s.timers.heap.Set(d.Customer, d.At)
+	for _, x := range b.due {
+		s.timers.put(x)
 	}
 	return b
-}
-
-// customersOf gives those that the batch needs.
-func (b *batch) customersOf() map[string]struct{} {
-	ids := make(map[string]struct{}, len(b.inputs)+len(b.due))
-	for _, in := range b.inputs {
-		if in.reject == nil {
-			ids[in.event.Customer] = struct{}{}
-		}
-	}
-	for _, d := range b.due {
-		ids[d.Customer] = struct{}{}
-	}
-	return ids
 }
 
 // full tells whether the batch is to be cut.
@@ -169,19 +157,18 @@ func (s *session) step(b *batch) error {
 			b.rejects = append(b.rejects, rejected{in.input, in.reject})
 			b.bytes += len(in.record.Value)
 		case in.ahead:
-			c := s.customers.get(in.event.Customer)
 			aside := engine.Aside{Time: in.event.Time, Source: s.opt.Sources[in.source].Name, Record: in.record.Value}
-			if !c.state.Holds(aside) {
+			if !in.customer.state.Holds(aside) {
 				in.reject = &event.Reject{Reason: event.ReasonAhead, Detail: "the customer has more events ahead of the present than its state holds"}
 				b.rejects = append(b.rejects, rejected{in.input, in.reject})
 				b.bytes += len(in.record.Value)
 				break
 			}
-			c.state.SetAside(aside)
-			s.touch(b, c)
+			in.customer.state.SetAside(aside)
+			s.touch(b, in.customer)
 		default:
 			s.clock = max(s.clock, in.event.Time)
-			s.apply(b, s.customers.get(in.event.Customer), &in.event)
+			s.apply(b, in.customer, &in.event)
 		}
 	}
 	whole, err := s.fire(b, b.until)
@@ -202,10 +189,17 @@ func (s *session) cut(b *batch, i int) {
 
 // apply hands an event to the engine at the clock.
 func (s *session) apply(b *batch, c *customer, ev *event.Event) {
-	before := len(b.changes)
 	b.changes = s.opt.Engine.Apply(c.state, ev, s.clock, b.changes)
-	b.bytes += (len(b.changes) - before) * changeBytes
+	b.credit(c)
 	s.touch(b, c)
+}
+
+// credit notes whose the newest changes are.
+func (b *batch) credit(c *customer) {
+	for len(b.by) < len(b.changes) {
+		b.by = append(b.by, c)
+		b.bytes += changeBytes
+	}
 }
 
 // changeBytes is about what a change takes on the wire.
@@ -218,7 +212,7 @@ func (s *session) touch(b *batch, c *customer) {
 		b.touched = append(b.touched, c)
 		b.bytes += c.size + 64
 	}
-	if s.timers.set(c.id, c.due()) {
+	if s.timers.set(c, c.due()) {
 		c.fired = true
 	}
 }
@@ -226,35 +220,33 @@ func (s *session) touch(b *batch, c *customer) {
 // fire moves the clock through every deadline before a moment, in order. false: the batch is full before it is there.
 func (s *session) fire(b *batch, until moment) (bool, error) {
 	for {
-		id, at, ok := s.timers.heap.Peek()
-		if !ok || !(moment{at, id}).before(until) {
+		x := s.timers.first(until)
+		if x == nil {
 			return true, nil
 		}
 		if s.full(b) {
 			return false, nil
 		}
-		c := s.customers.get(id)
+		c, at := x.of, x.at
 		if c == nil {
-			return false, fmt.Errorf("customer %q is due at %d and was not loaded", id, at)
+			return false, fmt.Errorf("customer %q is due at %d and was not loaded", x.id, at)
 		}
-		s.timers.heap.Remove(id)
 		s.clock = max(s.clock, at)
-		b.last = moment{at, id}
+		b.last = moment{at, c.id}
 		c.fired = true
 		if c.due() > at { // the deadline was sooner than need be
-			s.timers.set(id, c.due())
+			s.timers.stop(x)
 			b.rescheduled = append(b.rescheduled, c)
 			continue
 		}
 		s.takeAside(b, c, at)
 		if c.state.Deadline() <= at {
-			before := len(b.changes)
 			b.changes = s.opt.Engine.Fire(c.state, at, b.changes)
-			b.bytes += (len(b.changes) - before) * changeBytes
+			b.credit(c)
 		}
 		s.touch(b, c)
 		if c.due() <= at {
-			return false, fmt.Errorf("customer %q is due at %d again after it was decided", id, at)
+			return false, fmt.Errorf("customer %q is due at %d again after it was decided", c.id, at)
 		}
 	}
 }

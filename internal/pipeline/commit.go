@@ -21,11 +21,12 @@ func (s *session) commit(ctx context.Context, b *batch) error {
 	for i := range tx.Offsets {
 		tx.Offsets[i] = s.offset(i)
 	}
+	var room arena
 	if !record.Silent {
-		tx.Changes = s.changeMessages(b)
+		tx.Changes = s.changeMessages(b, &room)
 	}
 	tx.DeadLetters = s.deadLetters(b)
-	update := s.stateMessages(b, tx)
+	update := s.stateMessages(b, tx, &room)
 	task := record.encode()
 	tx.State = append(tx.State, Message{Key: []byte(taskKey), Value: task})
 	start := time.Now()
@@ -55,7 +56,7 @@ func (s *session) commit(ctx context.Context, b *batch) error {
 			s.feed.took(i, n)
 		}
 	}
-	s.customers.trim(s.writer.written.Load())
+	s.customers.trim(s.writer.written.Load(), s.timers.left)
 	return nil
 }
 
@@ -85,7 +86,7 @@ func (s *session) offset(i int) int64 {
 	return s.merge.offset(i)
 }
 
-func (s *session) changeMessages(b *batch) []Message {
+func (s *session) changeMessages(b *batch, room *arena) []Message {
 	messages := make([]Message, len(b.changes))
 	headers := make([]Header, 2*len(b.changes))
 	for i := range b.changes {
@@ -96,7 +97,10 @@ func (s *session) changeMessages(b *batch) []Message {
 		if ch.Join {
 			h[1].Value = wordJoin
 		}
-		messages[i] = Message{Key: []byte(ch.Customer), Value: s.opt.Engine.AppendJSON(nil, ch), Headers: h}
+		messages[i] = Message{
+			Key:   room.keep(append(room.open(len(ch.Customer)), ch.Customer...)),
+			Value: room.keep(s.opt.Engine.AppendJSON(room.open(changeBytes+len(ch.Features)), ch)), Headers: h,
+		}
 	}
 	return messages
 }
@@ -146,12 +150,13 @@ func (s *session) deadLetters(b *batch) []Message {
 }
 
 // stateMessages encodes the customers that changed into the transaction, and into the update of the view.
-func (s *session) stateMessages(b *batch, tx *Transaction) *Update {
+func (s *session) stateMessages(b *batch, tx *Transaction, room *arena) *Update {
 	u := &Update{States: make([]StateRecord, 0, len(b.touched))}
+	tx.State = make([]Message, 0, len(b.touched)+1)
 	for _, c := range b.touched {
 		var value []byte
 		if !c.state.Empty() {
-			value = s.opt.Engine.Encode(c.state, joinState(c.generation, make([]byte, 0, c.size+64)))
+			value = room.keep(s.opt.Engine.Encode(c.state, joinState(c.generation, room.open(c.size+64))))
 		}
 		s.stateBytes += int64(len(value))
 		shed := s.opt.Engine.Shed(c.state)
@@ -161,24 +166,24 @@ func (s *session) stateMessages(b *batch, tx *Transaction) *Update {
 			continue // there was nothing, and there is nothing
 		}
 		c.size = len(value)
-		tx.State = append(tx.State, Message{Key: append([]byte{customerKey}, c.id...), Value: value})
-		u.States = append(u.States, StateRecord{Key: []byte(c.id), Value: value})
+		key := room.keep(append(append(room.open(1+len(c.id)), customerKey), c.id...))
+		tx.State = append(tx.State, Message{Key: key, Value: value})
+		u.States = append(u.States, StateRecord{Key: key[1:], Value: value})
 		s.deadline(u, c)
 	}
 	for _, c := range b.rescheduled {
 		s.deadline(u, c)
 	}
-	in := make(map[Membership]bool)
 	for i := range b.changes {
 		ch := &b.changes[i]
-		in[Membership{ch.Customer, string(s.segments[ch.Segment])}] = ch.Join
-	}
-	for m, joined := range in {
-		if joined {
+		m := Membership{ch.Customer, s.nameOf(ch.Segment)}
+		switch in := b.by[i].state.In(ch.Segment); {
+		case in != ch.Join: // another change follows
+		case in:
 			u.Joined = append(u.Joined, m)
-			continue
+		default:
+			u.Left = append(u.Left, m)
 		}
-		u.Left = append(u.Left, m)
 	}
 	return u
 }

@@ -1,15 +1,12 @@
 package pipeline
 
-import (
-	"container/list"
-
-	"github.com/ruas/ruas/internal/engine"
-)
+import "github.com/ruas/ruas/internal/engine"
 
 // customer is one that the task holds decoded.
 type customer struct {
 	id         string
 	state      *engine.Customer
+	timer      *timer // nil: there is none up to the horizon
 	generation uint64 // of the last sweep that it had
 	size       int    // of its last encoding, in bytes
 	shed       int64  // entries that the bounds had pushed out by then
@@ -17,9 +14,10 @@ type customer struct {
 	batch uint64
 	// fired says that the current batch took its deadline, so that the view's is replaced.
 	fired bool
+	// used says that it was asked for since the cache last looked at it.
+	used bool
 	// viewed is no earlier than the deadline that the view holds; Never: not known.
 	viewed int64
-	place  *list.Element
 }
 
 // due is when the customer is to be looked at next.
@@ -31,40 +29,55 @@ func (c *customer) due() int64 {
 	return at
 }
 
-// customers is a bounded cache of those that were used last.
+// customers is a bounded cache. It forgets by second chance (the clock algorithm: Corbató, A Paging Experiment with the Multics System,
+// 1969), for which asking for a customer writes no more than a mark.
 type customers struct {
 	bound int
 	byID  map[string]*customer
-	order *list.List // most recently used first
+	ring  []*customer
+	hand  int
 }
 
 func newCustomers(bound int) *customers {
-	return &customers{bound: bound, byID: make(map[string]*customer), order: list.New()}
+	return &customers{bound: bound, byID: make(map[string]*customer)}
 }
 
 // get returns nil where the customer is not in memory.
 func (cs *customers) get(id string) *customer {
 	c := cs.byID[id]
 	if c != nil {
-		cs.order.MoveToFront(c.place)
+		c.used = true
 	}
 	return c
 }
 
+// peek is get, and no use of the customer.
+func (cs *customers) peek(id string) *customer { return cs.byID[id] }
+
 func (cs *customers) add(c *customer) {
+	c.used = true
 	cs.byID[c.id] = c
-	c.place = cs.order.PushFront(c)
+	cs.ring = append(cs.ring, c)
 }
 
-// trim forgets the customers used longest ago, but for those that the view does not have yet: written is the number of the last batch
-// that it has.
-func (cs *customers) trim(written uint64) {
-	for e := cs.order.Back(); e != nil && cs.order.Len() > cs.bound; {
-		c, _ := e.Value.(*customer)
-		e = e.Prev()
-		if c.batch <= written {
-			cs.order.Remove(c.place)
-			delete(cs.byID, c.id)
+// trim forgets customers that were not used for long, but for those that the view does not have yet: written is the number of the last
+// batch that it has. forget is told of each.
+func (cs *customers) trim(written uint64, forget func(*customer)) {
+	// In two rounds each one was met without its mark.
+	for looks := 2 * len(cs.ring); looks > 0 && len(cs.ring) > cs.bound; looks-- {
+		if cs.hand >= len(cs.ring) {
+			cs.hand = 0
 		}
+		c := cs.ring[cs.hand]
+		if c.used || c.batch > written {
+			c.used = false
+			cs.hand++
+			continue
+		}
+		last := len(cs.ring) - 1
+		cs.ring[cs.hand], cs.ring[last] = cs.ring[last], nil
+		cs.ring = cs.ring[:last]
+		delete(cs.byID, c.id)
+		forget(c)
 	}
 }

@@ -65,7 +65,7 @@ func (s *session) recover(ctx, background context.Context) error {
 	if err := s.sweep(ctx); err != nil {
 		return err
 	}
-	if err := s.timers.extend(ctx, s.shard, s.writer.fence(), math.MinInt64); err != nil {
+	if err := s.timers.extend(ctx, s.shard, s.writer.fence(), math.MinInt64, s.customers.peek); err != nil {
 		return err
 	}
 	return s.startFeed(background)

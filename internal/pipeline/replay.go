@@ -113,10 +113,10 @@ func (s *session) difference(u *Update, id string, was, is *engine.Customer) {
 			delete(in, seg)
 			continue
 		}
-		u.Joined = append(u.Joined, Membership{id, string(s.segments[seg])})
+		u.Joined = append(u.Joined, Membership{id, s.nameOf(seg)})
 	}
 	for seg := range in {
-		u.Left = append(u.Left, Membership{id, string(s.segments[seg])})
+		u.Left = append(u.Left, Membership{id, s.nameOf(seg)})
 	}
 }
 

@@ -69,7 +69,7 @@ func (s *session) work() error {
 			return err
 		}
 		b := s.plan(s.opt.Now().UnixMilli(), time.Now())
-		if err := s.load(b.customersOf()); err != nil {
+		if err := s.load(b); err != nil {
 			return err
 		}
 		if err := s.step(b); err != nil {
@@ -102,7 +102,7 @@ func (s *session) follow(b *batch) error {
 			return err
 		}
 	}
-	s.opt.Observer.Clock(s.number, s.clock, s.timers.heap.Len())
+	s.opt.Observer.Clock(s.number, s.clock, s.timers.len())
 	return s.compareClocks()
 }
 
@@ -151,6 +151,8 @@ func (s *session) arrive(a arrival) {
 	l.next, l.end = a.next, max(l.end, a.end)
 }
 
+func (s *session) nameOf(segment int) string { return s.opt.Engine.Segments()[segment].Name }
+
 // hear takes in where the sources end.
 func (s *session) hear(e ends) {
 	for i := range s.merge.lanes {
@@ -163,12 +165,34 @@ func (s *session) hear(e ends) {
 	}
 }
 
-// load brings customers into memory, those that are not there in one round trip.
-func (s *session) load(ids map[string]struct{}) error {
-	var missing []string
-	for id := range ids {
-		if s.customers.get(id) == nil {
-			missing = append(missing, id)
+// load brings the batch's customers into memory, those that are not there in one round trip.
+func (s *session) load(b *batch) error {
+	var (
+		missing []string
+		asked   map[string]struct{}
+	)
+	miss := func(id string) {
+		if _, ok := asked[id]; ok {
+			return
+		}
+		if asked == nil {
+			asked = make(map[string]struct{})
+		}
+		asked[id] = struct{}{}
+		missing = append(missing, id)
+	}
+	for i := range b.inputs {
+		in := &b.inputs[i]
+		if in.reject != nil {
+			continue
+		}
+		if in.customer = s.customers.get(in.event.Customer); in.customer == nil {
+			miss(in.event.Customer)
+		}
+	}
+	for _, x := range b.due {
+		if x.of == nil {
+			miss(x.id)
 		}
 	}
 	if len(missing) == 0 {
@@ -185,6 +209,11 @@ func (s *session) load(ids map[string]struct{}) error {
 	for i, id := range missing {
 		if _, err := s.adopt(id, states[i]); err != nil {
 			return err
+		}
+	}
+	for i := range b.inputs {
+		if in := &b.inputs[i]; in.reject == nil && in.customer == nil {
+			in.customer = s.customers.get(in.event.Customer)
 		}
 	}
 	return nil
@@ -212,6 +241,7 @@ func (s *session) adopt(id string, value []byte) (*customer, error) {
 	}
 	c.shed = s.opt.Engine.Shed(c.state)
 	s.customers.add(c)
+	s.timers.arrived(c)
 	return c, nil
 }
 
@@ -232,7 +262,7 @@ func (s *session) extendTimers() error {
 		return err
 	}
 	return persist(s.stopping, s.tell, "reading deadlines from Redis", func() error {
-		return s.timers.extend(s.stopping, s.shard, s.writer.fence(), s.timers.horizon)
+		return s.timers.extend(s.stopping, s.shard, s.writer.fence(), s.timers.horizon, s.customers.peek)
 	})
 }
 

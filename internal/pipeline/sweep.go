@@ -40,7 +40,7 @@ func (s *session) sweep(ctx context.Context) error {
 		}
 		for _, c := range b.touched {
 			s.opt.Engine.Undecided(c.state, s.clock, func(segment int) bool {
-				undecided[string(s.segments[segment])]++
+				undecided[s.nameOf(segment)]++
 				return true
 			})
 		}
@@ -87,6 +87,7 @@ func (s *session) sweepOne(b *batch, id string, value []byte) error {
 		}
 		b.changes = s.opt.Engine.Redecide(c.state, sw.Clock, engine.CauseRules, b.changes)
 	}
+	b.credit(c)
 	c.generation = s.record.Generation
 	c.fired = true // the view's deadline is replaced
 	s.touch(b, c)
