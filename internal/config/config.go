@@ -300,7 +300,7 @@ func Default() *Config {
 		FirstStart:   FirstStartPublish,
 		Partitioner:  Murmur2,
 		OnDataLoss:   DataLossStop,
-		Batch:        Batch{Records: 5000, Bytes: 4 << 20},
+		Batch:        Batch{Records: 20_000, Bytes: 16 << 20},
 		ReadAhead:    10_000,
 		Cache:        Cache{Customers: 50_000},
 		HTTP:         HTTP{Listen: "127.0.0.1:8080"},

@@ -65,7 +65,8 @@ type Event struct {
 	Customer string
 	// Time is the event time in milliseconds since the epoch.
 	Time int64
-	// Props holds the values by Property.Index. Only those that the decoder's Needs name are filled; all others are Missing.
+	// Props holds the values by Property.Index, up to the last one that the decoder's Needs name for the type. Only those are filled; all
+	// others are Missing.
 	Props []Value
 
 	// What the strings that are not in the record as they stand alias: unescaped text, and the elements of every List.

@@ -71,10 +71,10 @@ func (d *Decoder) judge(ev *Event) *Reject {
 	if ev.Time, r = d.timeOf(ev); r != nil {
 		return r
 	}
-	if cap(ev.Props) < len(dt.properties) {
-		ev.Props = make([]Value, len(dt.properties))
+	if cap(ev.Props) < dt.width {
+		ev.Props = make([]Value, dt.width)
 	} else {
-		ev.Props = ev.Props[:len(dt.properties)]
+		ev.Props = ev.Props[:dt.width]
 		clear(ev.Props)
 	}
 	for i := range dt.properties {

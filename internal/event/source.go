@@ -29,6 +29,7 @@ type decodedProperty struct {
 type decodedType struct {
 	typ        *Type
 	properties []decodedProperty
+	width      int // of the values that are kept: one more than the last one's index
 }
 
 // NewDecoder returns a decoder of one source's records. It fails where the source names a type or a field that there is not, or
@@ -103,6 +104,9 @@ func (d *Decoder) decodedType(t *Type, src Source, needs map[string]bool) (*deco
 			return nil, err
 		}
 		dt.properties[i] = decodedProperty{Property: p, place: at, keep: needs[p.Name]}
+		if needs[p.Name] {
+			dt.width = i + 1
+		}
 	}
 	return dt, nil
 }

@@ -217,7 +217,8 @@ func (p *partition) Consume(offsets []int64) error {
 	p.consumer, err = p.reader(from,
 		// A source that was paused is asked for again only when the request on its way is answered.
 		kgo.FetchMaxWait(200*time.Millisecond),
-		kgo.FetchMaxBytes(16<<20),
+		// What one request brings is decoded at once, beyond the bound of what is read ahead.
+		kgo.FetchMaxPartitionBytes(256<<10),
 	)
 	return err
 }
@@ -260,7 +261,7 @@ func (p *partition) Poll(ctx context.Context) ([]pipeline.Fetch, error) {
 				continue
 			}
 			f.Records = append(f.Records, pipeline.Record{
-				Key: r.Key, Value: r.Value, Headers: headers(r.Headers), Offset: r.Offset, Timestamp: r.Timestamp,
+				Key: r.Key, Value: r.Value, Headers: headers(r.Headers), Offset: r.Offset,
 			})
 		}
 		got = append(got, f)
@@ -333,7 +334,7 @@ func (p *partition) ReadState(ctx context.Context, from, to int64, each func(pip
 			if r.Attrs.IsControl() || r.Offset >= to {
 				continue
 			}
-			if err := each(pipeline.StateRecord{Key: r.Key, Value: r.Value, Offset: r.Offset, Timestamp: r.Timestamp}); err != nil {
+			if err := each(pipeline.StateRecord{Key: r.Key, Value: r.Value, Offset: r.Offset}); err != nil {
 				return err
 			}
 		}

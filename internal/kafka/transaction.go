@@ -40,35 +40,38 @@ func (p *partition) produce(ctx context.Context, tx *pipeline.Transaction) (int6
 	var (
 		mu   sync.Mutex
 		fail error
-		last int64
 	)
-	failed := func(topic string, err error) {
+	done := func(r *kgo.Record, err error) {
+		if err == nil {
+			return
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		if fail == nil {
-			fail = p.k.explain("writing to "+topic, err, access{operation: "Write", topic: topic, id: p.transactionalID()})
+			fail = p.k.explain("writing to "+r.Topic, err, access{operation: "Write", topic: r.Topic, id: p.transactionalID()})
 		}
 	}
+	// One allocation for all records, one for all their headers.
 	records := make([]kgo.Record, len(tx.Changes)+len(tx.DeadLetters)+len(tx.State))
+	n := 0
+	for _, list := range [][]pipeline.Message{tx.Changes, tx.DeadLetters} {
+		for i := range list {
+			n += len(list[i].Headers)
+		}
+	}
+	headers := make([]kgo.RecordHeader, 0, n)
 	sent := time.Now()
-	send := func(topic string, partition int32, m *pipeline.Message) {
+	send := func(topic string, partition int32, m *pipeline.Message) *kgo.Record {
 		r := &records[0]
 		records = records[1:]
 		r.Topic, r.Partition, r.Key, r.Value = topic, partition, m.Key, m.Value
+		from := len(headers)
 		for _, h := range m.Headers {
-			r.Headers = append(r.Headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
+			headers = append(headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
 		}
-		p.producer.Produce(ctx, r, func(r *kgo.Record, err error) {
-			if err != nil {
-				failed(r.Topic, err)
-				return
-			}
-			if topic == p.layout.Topics.State {
-				mu.Lock()
-				last = max(last, r.Offset)
-				mu.Unlock()
-			}
-		})
+		r.Headers = headers[from:len(headers):len(headers)]
+		p.producer.Produce(ctx, r, done)
+		return r
 	}
 	for i := range tx.Changes {
 		send(p.layout.Topics.Changes, p.changesPartition(tx.Changes[i].Key), &tx.Changes[i])
@@ -76,16 +79,17 @@ func (p *partition) produce(ctx context.Context, tx *pipeline.Transaction) (int6
 	for i := range tx.DeadLetters {
 		send(p.layout.Topics.DeadLetters, p.number%p.layout.DeadLetterPartitions, &tx.DeadLetters[i])
 	}
+	var task *kgo.Record
 	for i := range tx.State {
-		send(p.layout.Topics.State, p.number, &tx.State[i])
+		task = send(p.layout.Topics.State, p.number, &tx.State[i])
 	}
 	if err := p.producer.Flush(ctx); err != nil {
 		return 0, fmt.Errorf("waiting for the broker to take a transaction's records: %w", err)
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	p.last = produced{sent: sent, offset: last}
-	return last + 1, fail
+	p.last = produced{sent: sent, offset: task.Offset}
+	return task.Offset + 1, fail
 }
 
 // changesPartition keeps a customer's changes where a joiner of topics looks for them: in the customer's own partition number, or,

@@ -34,6 +34,8 @@ type feed struct {
 	unread []atomic.Int64
 	paused []atomic.Bool
 
+	values []event.Value // room for those of the next events
+
 	arrived chan arrival
 	ended   chan ends
 	ask     chan struct{} // asks for ends at once
@@ -86,11 +88,21 @@ func (f *feed) decode(got Fetch) []*input {
 	for i := range got.Records {
 		in := &slab[i]
 		in.source, in.record = got.Source, got.Records[i]
+		if len(f.values) < valuesLeast {
+			f.values = make([]event.Value, valuesSlab)
+		}
+		in.event.Props = f.values[:0]
 		in.reject = f.judge(in)
+		if n := len(in.event.Props); cap(in.event.Props) == cap(f.values) { // else it had more than there was room for
+			in.event.Props, f.values = in.event.Props[:n:n], f.values[n:]
+		}
 		inputs[i] = in
 	}
 	return inputs
 }
+
+// Events are many and have few values each: one allocation serves hundreds of them.
+const valuesSlab, valuesLeast = 512, 32
 
 // judge decodes the input's record.
 func (f *feed) judge(in *input) *event.Reject {

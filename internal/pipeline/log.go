@@ -112,7 +112,6 @@ type Record struct {
 	Key, Value []byte
 	Headers    []Header
 	Offset     int64
-	Timestamp  time.Time
 }
 
 // Header is a header of a record.
@@ -125,7 +124,6 @@ type Header struct {
 type StateRecord struct {
 	Key, Value []byte
 	Offset     int64
-	Timestamp  time.Time
 }
 
 // Transaction is what is committed as one.

@@ -68,8 +68,8 @@ type Options struct {
 	// Partition is how producers choose a key's partition among n; nil: it is not checked.
 	Partition func(key []byte, n int32) int32
 
-	BatchRecords   int // 5,000 inputs
-	BatchBytes     int // 4 MiB of output
+	BatchRecords   int // 20,000 inputs
+	BatchBytes     int // 16 MiB of output
 	ReadAhead      int // 10,000 records a source
 	CacheCustomers int // 50,000 a partition
 	Deadlines      int // 200,000 read into memory at once a partition
@@ -114,7 +114,7 @@ func New(opt Options) (*Pipeline, error) {
 	for _, d := range []struct {
 		of *int
 		is int
-	}{{&opt.BatchRecords, 5000}, {&opt.BatchBytes, 4 << 20}, {&opt.ReadAhead, 10_000}, {&opt.CacheCustomers, 50_000}, {&opt.Deadlines, 200_000}} {
+	}{{&opt.BatchRecords, 20_000}, {&opt.BatchBytes, 16 << 20}, {&opt.ReadAhead, 10_000}, {&opt.CacheCustomers, 50_000}, {&opt.Deadlines, 200_000}} {
 		if *d.of <= 0 {
 			*d.of = d.is
 		}
