@@ -22,7 +22,7 @@ type timer struct {
 }
 
 // len returns the number of customers that are looked at up to the horizon.
-func (t *timers) len() int { return len(t.heap) }
+func (t *timers) len() int { return len(t.heap.list) }
 
 // set takes a customer's new deadline. It tells whether the view must hold exactly this one: the customer left the heap, and would be
 // lost if the view's were before the horizon.
@@ -56,8 +56,8 @@ func (t *timers) stop(x *timer) bool {
 // first returns the earliest timer before a moment; nil: there is none. Where its customer is in memory and is due later, within the
 // horizon, the timer moves there instead.
 func (t *timers) first(until moment) *timer {
-	for len(t.heap) > 0 {
-		next := &t.heap[0]
+	for len(t.heap.list) > 0 {
+		next := &t.heap.list[0]
 		if next.at > until.at || !(moment{next.at, next.timer.id}).before(until) {
 			return nil
 		}
@@ -144,7 +144,7 @@ func (t *timers) extend(ctx context.Context, shard Shard, least Fence, after int
 
 // deadlines is a heap of timers in order of (moment, customer), four children to a node: it is read from the root far less often than it
 // is written at its leaves. The moments stand in the heap itself, so that few comparisons look anywhere else.
-type deadlines []deadline
+type deadlines struct{ list []deadline }
 
 type deadline struct {
 	at    int64
@@ -153,45 +153,45 @@ type deadline struct {
 
 const arity = 4
 
-func (h deadlines) less(i, j int) bool {
-	a, b := &h[i], &h[j]
+func (h *deadlines) less(i, j int) bool {
+	a, b := &h.list[i], &h.list[j]
 	return a.at < b.at || a.at == b.at && a.timer.id < b.timer.id
 }
 
-func (h deadlines) swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].timer.place, h[j].timer.place = i, j
+func (h *deadlines) swap(i, j int) {
+	h.list[i], h.list[j] = h.list[j], h.list[i]
+	h.list[i].timer.place, h.list[j].timer.place = i, j
 }
 
 func (h *deadlines) push(x *timer) {
-	x.place = len(*h)
-	*h = append(*h, deadline{x.at, x})
+	x.place = len(h.list)
+	h.list = append(h.list, deadline{x.at, x})
 	h.up(x.place)
 }
 
 // move gives a timer another moment.
-func (h deadlines) move(x *timer, at int64) {
-	x.at, h[x.place].at = at, at
+func (h *deadlines) move(x *timer, at int64) {
+	x.at, h.list[x.place].at = at, at
 	h.fix(x.place)
 }
 
 func (h *deadlines) remove(x *timer) {
-	i, last := x.place, len(*h)-1
+	i, last := x.place, len(h.list)-1
 	h.swap(i, last)
-	(*h)[last] = deadline{}
-	*h = (*h)[:last]
+	h.list[last] = deadline{}
+	h.list = h.list[:last]
 	if i < last {
 		h.fix(i)
 	}
 }
 
-func (h deadlines) fix(i int) {
+func (h *deadlines) fix(i int) {
 	if !h.down(i) {
 		h.up(i)
 	}
 }
 
-func (h deadlines) up(i int) {
+func (h *deadlines) up(i int) {
 	for i > 0 {
 		parent := (i - 1) / arity
 		if !h.less(i, parent) {
@@ -202,14 +202,14 @@ func (h deadlines) up(i int) {
 	}
 }
 
-func (h deadlines) down(i int) (moved bool) {
+func (h *deadlines) down(i int) (moved bool) {
 	for {
 		first := arity*i + 1
-		if first >= len(h) {
+		if first >= len(h.list) {
 			return moved
 		}
 		least := first
-		for child := first + 1; child < min(first+arity, len(h)); child++ {
+		for child := first + 1; child < min(first+arity, len(h.list)); child++ {
 			if h.less(child, least) {
 				least = child
 			}
