@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"testing"
 	"time"
 )
 
@@ -17,7 +16,7 @@ type backend interface {
 	create(s spec) (server, error)
 }
 
-func chooseBackend(t testing.TB) (backend, error) {
+func chooseBackend(t Owner) (backend, error) {
 	t.Helper()
 	docker, err := useDocker()
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"testing"
 	"time"
 )
 
@@ -21,7 +20,7 @@ type certificates struct {
 	caFile        string // where ca is on this machine, for clients
 }
 
-func newCertificates(t testing.TB) certificates {
+func newCertificates(t Owner) certificates {
 	t.Helper()
 	must := func(err error) {
 		t.Helper()

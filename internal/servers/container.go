@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
-	"testing"
 )
 
 // containers runs servers by testcontainers-go. That is a large dependency, so it lives in a module and a program of its own, which is
@@ -40,7 +39,7 @@ type answer struct {
 	Error string `json:"error"`
 }
 
-func startContainers(t testing.TB) (*containers, error) {
+func startContainers(t Owner) (*containers, error) {
 	t.Helper()
 	root, err := cacheFolder()
 	if err != nil {
@@ -123,6 +122,9 @@ func (c *container) remove() error { return c.do("remove") }
 func (c *container) data() (string, error) {
 	return "", errors.New("what a container keeps cannot be changed from outside: set RUAS_TEST_BACKEND=local")
 }
+
+// pid is not known: another user's engine runs the container.
+func (c *container) pid() int { return 0 }
 
 func (c *container) alive() bool {
 	a, err := c.in.ask(request{Op: "alive", ID: c.id})

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
-	"testing"
 	"time"
 )
 
@@ -15,18 +14,18 @@ const (
 )
 
 // Kafka starts one broker without authentication. Topics are not created automatically.
-func Kafka(t testing.TB) *Servers {
+func Kafka(t Owner) *Servers {
 	t.Helper()
 	return brokers(t, 1, Setup{}, nil)
 }
 
 // KafkaCluster starts three brokers, which are controllers too; a topic has three replicas, two of which must be in sync.
-func KafkaCluster(t testing.TB) *Servers {
+func KafkaCluster(t Owner) *Servers {
 	t.Helper()
 	return KafkaClusterWith(t, Setup{})
 }
 
-// Setup is what a Kafka cluster may have beside what KafkaCluster gives it. The zero value: nothing.
+// Setup is what Kafka may have beside what Kafka and KafkaCluster give it. The zero value: nothing.
 type Setup struct {
 	// Doors are further listeners, each with an address a broker: the one that clients who come by this door are told to go to. Behind
 	// it a proxy is to lead to the same place of Servers.Doors, where the broker listens.
@@ -34,17 +33,26 @@ type Setup struct {
 	// DefaultTimings leaves to the broker how soon it notices who is gone, aborts an abandoned transaction, or lets a group begin;
 	// else all of that is quick.
 	DefaultTimings bool
+	// Throughput gives brokers, where they are local processes, what they have at work: both of the JVM's compilers, a heap of 1 GB,
+	// and the threads and buffers of Kafka's defaults. A group begins at once.
+	Throughput bool
+}
+
+// KafkaWith is Kafka, set up otherwise.
+func KafkaWith(t Owner, with Setup) *Servers {
+	t.Helper()
+	return brokers(t, 1, with, nil)
 }
 
 // KafkaClusterWith is KafkaCluster, set up otherwise.
-func KafkaClusterWith(t testing.TB, with Setup) *Servers {
+func KafkaClusterWith(t Owner, with Setup) *Servers {
 	t.Helper()
 	return brokers(t, 3, with, nil)
 }
 
 // KafkaSecure starts one broker that speaks SASL over TLS only, by PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER (unsigned tokens),
 // and whose ACLs allow App nothing.
-func KafkaSecure(t testing.TB) *Servers {
+func KafkaSecure(t Owner) *Servers {
 	t.Helper()
 	c := newCertificates(t)
 	s := brokers(t, 1, Setup{}, &c)
@@ -58,6 +66,7 @@ type broker struct {
 	folder               string
 	doors                []door
 	defaultTimings       bool
+	throughput           bool
 }
 
 // door is a further listener of a broker, and the address that it gives to clients.
@@ -66,7 +75,7 @@ type door struct {
 	told string
 }
 
-func brokers(t testing.TB, n int, with Setup, secure *certificates) *Servers {
+func brokers(t Owner, n int, with Setup, secure *certificates) *Servers {
 	t.Helper()
 	docker, err := useDocker()
 	if err != nil {
@@ -83,7 +92,7 @@ func brokers(t testing.TB, n int, with Setup, secure *certificates) *Servers {
 	list := make([]broker, n)
 	voters := make([]string, n)
 	for i := range list {
-		list[i] = broker{id: i + 1, port: ports[i], controller: ports[n+i], folder: t.TempDir(), defaultTimings: with.DefaultTimings}
+		list[i] = broker{id: i + 1, port: ports[i], controller: ports[n+i], folder: t.TempDir(), defaultTimings: with.DefaultTimings, throughput: with.Throughput}
 		for j, told := range with.Doors {
 			port := ports[(2+j)*n+i]
 			list[i].doors = append(list[i].doors, door{port, told[i]})
@@ -141,6 +150,10 @@ func (b broker) properties(voters string, nodes int) string {
 	if b.defaultTimings {
 		timings = ""
 	}
+	size := smallSize
+	if b.throughput {
+		size = "group.initial.rebalance.delay.ms=0\n"
+	}
 	return fmt.Sprintf(`process.roles=broker,controller
 node.id=%d
 controller.quorum.voters=%s
@@ -161,16 +174,19 @@ transaction.state.log.num.partitions=3
 share.coordinator.state.topic.replication.factor=%d
 share.coordinator.state.topic.min.isr=%d
 share.coordinator.state.topic.num.partitions=1
-# The default buffer alone is 128 MB of heap.
+%s%s`, b.id, voters, listeners, b.controller, advertised, protocols, b.data(),
+		nodes, inSync, nodes, nodes, inSync, nodes, inSync, size, timings)
+}
+
+// smallSize keeps a broker small.
+const smallSize = `# The default buffer alone is 128 MB of heap.
 log.cleaner.dedupe.buffer.size=4194304
 num.network.threads=2
 num.io.threads=2
 background.threads=2
 num.recovery.threads.per.data.dir=1
 log.cleaner.backoff.ms=500
-%s`, b.id, voters, listeners, b.controller, advertised, protocols, b.data(),
-		nodes, inSync, nodes, nodes, inSync, nodes, inSync, timings)
-}
+`
 
 // quickTimings make a broker quick to notice who is gone.
 const quickTimings = `group.initial.rebalance.delay.ms=0

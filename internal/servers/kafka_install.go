@@ -164,14 +164,20 @@ func (k *kafkaJars) archive(ctx context.Context) error {
 
 func (k *kafkaJars) classes() string { return filepath.Join(k.folder, "classes.jsa") }
 
-// java runs a class of Kafka. Without the JVM's second compiler a start is quicker and memory smaller.
+// java runs a class of Kafka.
 func (k *kafkaJars) java(ctx context.Context, args ...string) *exec.Cmd {
-	argv := k.argv(args...)
+	argv := k.argv(smallJava, args...)
 	return exec.CommandContext(ctx, argv[0], argv[1:]...)
 }
 
-func (k *kafkaJars) argv(args ...string) []string {
-	options := strings.Fields(setting("RUAS_TEST_KAFKA_JAVA", "-Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"))
+// Options of the JVM: smallJava for a quick start and little memory, largeJava as Kafka's own scripts have them.
+const (
+	smallJava = "-Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+	largeJava = "-Xms1g -Xmx1g -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:InitiatingHeapOccupancyPercent=35"
+)
+
+func (k *kafkaJars) argv(byDefault string, args ...string) []string {
+	options := strings.Fields(setting("RUAS_TEST_KAFKA_JAVA", byDefault))
 	argv := append([]string{"java"}, options...)
 	argv = append(argv, "-Xlog:disable", "-Xlog:all=error:stderr", "-Dlog4j2.configurationFile="+filepath.Join(k.folder, "log4j2.properties"),
 		"-cp", filepath.Join(k.folder, "libs", "*"))
@@ -181,9 +187,13 @@ func (k *kafkaJars) argv(args ...string) []string {
 // broker is the command that formats a broker's folder, where it is new, and runs the broker.
 func (k *kafkaJars) broker(b broker, format []string) []string {
 	shared := "-XX:SharedArchiveFile=" + k.classes()
+	options := smallJava
+	if b.throughput {
+		options = largeJava
+	}
 	return []string{"sh", "-c", b.unlessFormatted() +
-		quoted(k.argv(append([]string{shared, "kafka.tools.StorageTool", "format"}, format...)...)) +
-		" && exec " + quoted(k.argv(shared, "kafka.Kafka", b.conf()))}
+		quoted(k.argv(smallJava, append([]string{shared, "kafka.tools.StorageTool", "format"}, format...)...)) +
+		" && exec " + quoted(k.argv(options, shared, "kafka.Kafka", b.conf()))}
 }
 
 func run(cmd *exec.Cmd) error {

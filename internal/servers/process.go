@@ -96,6 +96,8 @@ func (p *process) signal(s syscall.Signal) error {
 	return p.cmd.Process.Signal(s)
 }
 
+func (p *process) pid() int { return p.cmd.Process.Pid }
+
 func (p *process) data() (string, error) { return p.folder, nil }
 
 func (p *process) log() string { return lastLines(p.out.Name()) }

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -16,7 +15,7 @@ import (
 const redisImage = "redis:7-alpine"
 
 // Redis starts one server without a password, with an append-only file and noeviction.
-func Redis(t testing.TB) *Servers {
+func Redis(t Owner) *Servers {
 	t.Helper()
 	return redisNodes(t, 1, func(_ int, port int, _ string) (string, map[string][]byte) {
 		return fmt.Sprintf("port %d\n", port), nil
@@ -25,7 +24,7 @@ func Redis(t testing.TB) *Servers {
 
 // RedisSecure starts one server that speaks TLS only. Its default user's password is Admin's; App is an ACL user for keys that begin
 // with "ruas:", without dangerous commands.
-func RedisSecure(t testing.TB) *Servers {
+func RedisSecure(t Owner) *Servers {
 	t.Helper()
 	c := newCertificates(t)
 	s := redisNodes(t, 1, func(_ int, port int, folder string) (string, map[string][]byte) {
@@ -50,7 +49,7 @@ user %s on >%s ~ruas:* &ruas:* +@all -@admin -@dangerous +info +config|get
 
 // RedisCluster starts three masters, then a replica of each: Nodes[3] replicates Nodes[0], and so on. A master that is gone is
 // replaced after some four seconds.
-func RedisCluster(t testing.TB) *Servers {
+func RedisCluster(t Owner) *Servers {
 	t.Helper()
 	const masters, nodes = 3, 6
 	bus := mustPorts(t, nodes)
@@ -73,7 +72,7 @@ repl-diskless-sync-delay 0
 }
 
 // redisNodes starts n servers; more gives what is a server's own: lines of its configuration, and files.
-func redisNodes(t testing.TB, n int, more func(i, port int, folder string) (string, map[string][]byte)) *Servers {
+func redisNodes(t Owner, n int, more func(i, port int, folder string) (string, map[string][]byte)) *Servers {
 	t.Helper()
 	ports := mustPorts(t, n)
 	specs := make([]spec, n)

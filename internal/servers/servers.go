@@ -1,4 +1,4 @@
-// Package servers starts real Kafka and Redis servers for tests: as containers where a Docker engine answers, else as local processes.
+// Package servers starts real Kafka and Redis servers for tests and the benchmark: as containers where a Docker engine answers, else as local processes.
 // It owns how they are installed, configured, started, killed and removed, and must not know what is tested on them.
 //
 // A server that cannot start fails the test; nothing is skipped. Each call starts servers of the test's own, on free ports of
@@ -16,14 +16,27 @@
 package servers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"strconv"
-	"testing"
 	"time"
 )
+
+// Owner is what servers belong to: a test, or a program that measures. They are removed with its clean-ups, and failures are its own.
+type Owner interface {
+	Helper()
+	Context() context.Context
+	TempDir() string
+	Cleanup(do func())
+	Failed() bool
+	Logf(format string, args ...any)
+	Errorf(format string, args ...any)
+	// Fatalf does not return.
+	Fatalf(format string, args ...any)
+}
 
 // Servers are one broker or several, or one Redis or a Cluster.
 type Servers struct {
@@ -55,7 +68,7 @@ const startTimeout = 90 * time.Second
 type Node struct {
 	// Address is the one for clients, as host:port. It stays the same over Kill and Start.
 	Address string
-	t       testing.TB
+	t       Owner
 	runs    server
 }
 
@@ -67,6 +80,7 @@ type server interface {
 	pause() error // connections stay open, answers stop
 	resume() error
 	alive() bool
+	pid() int    // 0: not known
 	log() string // the last lines that it wrote
 	// data is the folder of what the server keeps, where this process may change it.
 	data() (string, error)
@@ -116,6 +130,9 @@ func (n *Node) Answers() bool {
 	return false
 }
 
+// PID is the id of the server's process, for who looks at what it uses; 0 where it is no process of this machine's own.
+func (n *Node) PID() int { return n.runs.pid() }
+
 // Log gives the last lines that the server wrote.
 func (n *Node) Log() string { return n.runs.log() }
 
@@ -147,7 +164,7 @@ func (n *Node) wait() error {
 }
 
 // launch starts a server for each spec, at the address beside it, and waits until all take connections.
-func launch(t testing.TB, specs []spec, ports []int) []*Node {
+func launch(t Owner, specs []spec, ports []int) []*Node {
 	t.Helper()
 	b, err := chooseBackend(t)
 	if err != nil {
@@ -195,7 +212,7 @@ func freePorts(n int) ([]int, error) {
 }
 
 // Ports are addresses on 127.0.0.1 that nobody listens on, with five digits each.
-func Ports(t testing.TB, n int) []string {
+func Ports(t Owner, n int) []string {
 	t.Helper()
 	ports := mustPorts(t, n)
 	list := make([]string, n)
@@ -206,11 +223,11 @@ func Ports(t testing.TB, n int) []string {
 }
 
 // mustPorts is freePorts for a test.
-func mustPorts(t testing.TB, n int) []int {
+func mustPorts(t Owner, n int) []int {
 	t.Helper()
 	ports, err := freePorts(n)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("looking for ports: %v", err)
 	}
 	return ports
 }

@@ -39,6 +39,8 @@ type Options struct {
 	Events    int
 	Customers int
 	Seed      uint64
+	// At gives event i's time, in milliseconds since the epoch; nil: spread over Span from Start on.
+	At func(i int) int64
 }
 
 func (o Options) withDefaults() Options {
@@ -50,6 +52,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Seed == 0 {
 		o.Seed = DefaultSeed
+	}
+	if o.At == nil {
+		o.At = func(i int) int64 { return eventTime(i, o.Events) }
 	}
 	return o
 }
@@ -93,7 +98,7 @@ func Write(w io.Writer, opt Options) error {
 // looks at, so that every clock passes every moment up to the last event. customer names a customer of a partition.
 func Closing(opt Options, partitions int, customer func(partition int) string) iter.Seq[Record] {
 	opt = opt.withDefaults()
-	last := eventTime(opt.Events-1, opt.Events) + 1
+	last := opt.At(opt.Events-1) + 1
 	return func(yield func(Record) bool) {
 		for _, end := range []struct{ topic, kind, rest string }{
 			{"purchases", "refund", `,"amount":1`},
@@ -120,7 +125,7 @@ func eventTime(i, n int) int64 {
 }
 
 type generator struct {
-	events    int
+	at        func(i int) int64
 	random    *rand.Rand
 	zipf      *rand.Zipf
 	purchases []int32 // by customer: so far
@@ -131,7 +136,7 @@ type generator struct {
 func newGenerator(opt Options) *generator {
 	random := rand.New(rand.NewPCG(opt.Seed, 0x72756173))
 	return &generator{
-		events:    opt.Events,
+		at:        opt.At,
 		random:    random,
 		zipf:      rand.NewZipf(random, zipfS, zipfV, uint64(opt.Customers-1)),
 		purchases: make([]int32, opt.Customers),
@@ -146,7 +151,7 @@ func (g *generator) record(i int) Record {
 		g.customers[k] = "c" + strconv.Itoa(k)
 	}
 	customer := g.customers[k]
-	at := eventTime(i, g.events)
+	at := g.at(i)
 
 	switch draw := g.random.IntN(100); {
 	case draw < 70:
