@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/ruas/ruas/bench/internal/shop"
 	"github.com/ruas/ruas/internal/workload"
 )
 
@@ -24,10 +25,10 @@ func TestProduce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := events + partitions*len(topics); sent != want {
+	if want := events + partitions*len(shop.Sources); sent != want {
 		t.Errorf("%d records sent, want %d", sent, want)
 	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics(topics...),
+	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics(shop.Sources...),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +49,7 @@ func TestProduce(t *testing.T) {
 			read++
 		}
 	}
-	if len(last) != partitions*len(topics) {
+	if len(last) != partitions*len(shop.Sources) {
 		t.Errorf("%d partitions hold records", len(last))
 	}
 	step := workload.Span / events

@@ -59,6 +59,12 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// Last is the time of the last event, in milliseconds since the epoch.
+func (o Options) Last() int64 {
+	o = o.withDefaults()
+	return o.At(o.Events - 1)
+}
+
 // Record is one event as it is produced.
 type Record struct {
 	Topic string
@@ -98,7 +104,7 @@ func Write(w io.Writer, opt Options) error {
 // looks at, so that every clock passes every moment up to the last event. customer names a customer of a partition.
 func Closing(opt Options, partitions int, customer func(partition int) string) iter.Seq[Record] {
 	opt = opt.withDefaults()
-	last := opt.At(opt.Events-1) + 1
+	last := opt.Last() + 1
 	return func(yield func(Record) bool) {
 		for _, end := range []struct{ topic, kind, rest string }{
 			{"purchases", "refund", `,"amount":1`},
