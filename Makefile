@@ -55,8 +55,9 @@ fuzz: ## every fuzz target for FUZZTIME (5m)
 			echo "== $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x "$$(dirname "$$file")"; \
 		done
 
-bench: ## the benchmarks
-	go test -run '^$$' -bench . -benchmem ./...
+bench: ## ruas beside what a user would pick instead, on a real Kafka and Redis (45 minutes on a quiet machine): bench/results, docs/performance.md
+	go run ./bench
+	go run ./bench -report
 
 docs: ## generate what is generated
 	go generate ./...

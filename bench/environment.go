@@ -57,10 +57,15 @@ func (b *bench) environment() (environment, error) {
 	if libs, err := filepath.Glob(filepath.Join(b.root, ".servers", "kafka-*", "installed")); err == nil && len(libs) > 0 {
 		e.Versions["Kafka"] = strings.TrimPrefix(filepath.Base(filepath.Dir(libs[len(libs)-1])), "kafka-")
 	}
-	for name, property := range map[string]string{"Kafka Streams": "kafka.version", "Flink": "flink.version"} {
-		if v, err := pomProperty(filepath.Join(b.root, "bench", "peers", "pom.xml"), property); err == nil {
-			e.Versions[name] = v
+	for _, of := range []struct{ name, module, property string }{
+		{"Kafka Streams", ".", "kafka.version"}, {"Flink", "flink", "flink.version"}, {"Flink", ".", "flink.version"},
+	} {
+		if v, err := pomProperty(filepath.Join(b.root, "bench", "peers", of.module, "pom.xml"), of.property); err == nil {
+			e.Versions[of.name] = v
 		}
+	}
+	if v := match(`duckdb==(\S+)`, read(filepath.Join(b.root, "bench", "duckdb", "requirements.txt"))); v != "" {
+		e.Versions["DuckDB"] = v
 	}
 	return e, nil
 }
@@ -69,7 +74,7 @@ func (b *bench) environment() (environment, error) {
 func (b *bench) says(argv ...string) string {
 	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, argv[0], argv[1:]...).CombinedOutput() //nolint:gosec // the commands are constants
+	out, err := exec.CommandContext(ctx, argv[0], argv[1:]...).CombinedOutput()
 	if err != nil {
 		return ""
 	}
@@ -110,4 +115,3 @@ func pomProperty(path, name string) (string, error) {
 		}
 	}
 }
-

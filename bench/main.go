@@ -29,7 +29,9 @@ type options struct {
 	events, customers int
 	results           string
 	quick, keep       bool
-	settle            time.Duration
+	settle            time.Duration // before something begins
+	warmUp, steady    time.Duration // of latency: at the steady rate, before and while it is measured
+	lead              time.Duration // before the first of many deadlines
 }
 
 // workload is the main dataset's.
@@ -77,7 +79,9 @@ func main() {
 	flag.BoolVar(&report, "report", false, "write tables and plots into docs/performance.md, and measure nothing")
 	flag.Parse()
 	opt.only, opt.peers, opt.settle = list(only), list(peers), 2*time.Second
+	opt.warmUp, opt.steady, opt.lead = 10*time.Second, 40*time.Second, 25*time.Second
 	if opt.quick {
+		opt.warmUp, opt.steady = 5*time.Second, 10*time.Second
 		given := map[string]bool{}
 		flag.Visit(func(f *flag.Flag) { given[f.Name] = true })
 		for name, set := range map[string]func(){

@@ -19,12 +19,12 @@ import (
 
 // process is a measured program that runs.
 type process struct {
-	name  string
-	cmd   *exec.Cmd
-	stdin io.WriteCloser
-	log   string      // a file: standard error, and standard output too
-	lines chan string // what it says
-	ended chan struct{}
+	name    string
+	cmd     *exec.Cmd
+	stdin   io.WriteCloser
+	log     string      // a file: standard error, and standard output too
+	lines   chan string // what it says
+	ended   chan struct{}
 	leaving atomic.Bool // it was asked to end
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -118,7 +119,7 @@ func built(name string, more func(b *bench) []string) func(b *bench) []string {
 // inJava gives the command of a peer.
 func inJava(module string, args ...string) func(b *bench) []string {
 	return func(b *bench) []string {
-		return append([]string{"java", "-jar", filepath.Join(b.root, "bench", "peers", module, "target", module+".jar")}, args...)
+		return append([]string{filepath.Join(b.root, "bench", "peers", module, "run")}, args...)
 	}
 }
 
@@ -160,20 +161,15 @@ func (b *bench) build() error {
 			return err
 		}
 	}
-	for _, module := range []string{"streams", "flink"} {
-		if !b.opt.takes(module) && !b.opt.takes(module+" rocksdb") && !b.opt.takes(module+" expert") {
-			continue
-		}
-		progress("building bench/peers/%s", module)
-		if err := b.run("mvn", "-q", "-B", "-f", "bench/peers/pom.xml", "-pl", module, "-am", "-DskipTests", "package"); err != nil {
-			return err
-		}
+	if !slices.ContainsFunc([]string{rocksdb, expert, "flink"}, b.opt.takes) {
+		return nil
 	}
-	return nil
+	progress("building bench/peers")
+	return b.run("mvn", "-q", "-B", "-f", "bench/peers", "package")
 }
 
 func (b *bench) run(argv ...string) error {
-	cmd := exec.CommandContext(b.ctx, argv[0], argv[1:]...) //nolint:gosec // the commands are constants
+	cmd := exec.CommandContext(b.ctx, argv[0], argv[1:]...)
 	cmd.Dir = b.root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return errors.Join(fmt.Errorf("%s: %w", strings.Join(argv, " "), err), errors.New(string(out)))

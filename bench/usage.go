@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"strconv"
@@ -18,7 +19,7 @@ func cpu(pid int) (time.Duration, error) {
 		return 0, err
 	}
 	// The second field, the name in brackets, may hold anything; the third is the first behind it.
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 	const utime, cstime = 14 - 3, 17 - 3
 	var total time.Duration
 	for _, field := range fields[utime : cstime+1] {

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/ruas/ruas/bench/internal/shop"
+	"github.com/ruas/ruas/internal/workload"
+)
+
+const (
+	fewCustomers  = "200,000 customers"
+	manyCustomers = "2,000,000 customers"
+)
+
+// memory measures what a customer takes on the changelog and in Redis, and what the worker takes: measure 4.
+func (b *bench) memory() error {
+	if !b.opt.takes("ruas") {
+		return nil
+	}
+	main, err := b.data("", b.opt.workload())
+	if err != nil {
+		return err
+	}
+	if err := b.memoryOnce(fewCustomers, main); err != nil {
+		return err
+	}
+	customers := 10 * b.opt.customers
+	opt := workload.Options{Events: customers, Customers: customers, Seed: 5}
+	many := &dataset{b: b, opt: workload.Options{Events: 2 * customers}, prefix: "many-"}
+	if err := shop.CreateTopics(b.ctx, b.admin, partitions, many.topics()...); err != nil {
+		return err
+	}
+	if _, err := shop.Send(b.ctx, b.client, many.prefix, everybody(customers, workload.Start), workload.Records(opt), workload.Closing(opt, partitions, shop.ClosingCustomer(partitions))); err != nil {
+		return err
+	}
+	if many.ends, err = b.ends(many.topics()...); err != nil {
+		return err
+	}
+	if err := b.memoryOnce(manyCustomers, many); err != nil {
+		return err
+	}
+	return b.remove(many.prefix)
+}
+
+func (b *bench) memoryOnce(series string, d *dataset) error {
+	empty, err := b.usedByRedis()
+	if err != nil {
+		return err
+	}
+	j := job{app: b.name("memory"), topics: d.topics(), rules: 10, config: "clock: records"}
+	kept := b.opt.keep
+	b.opt.keep = true
+	got, err := b.drainOnce(ruas, d, j, 1)
+	b.opt.keep = kept
+	if err != nil {
+		return err
+	}
+	full, err := b.usedByRedis()
+	if err != nil {
+		return err
+	}
+	states := map[string]int{} // size by customer
+	err = b.each(b.ctx, j.app+"-state", func(r *kgo.Record) error {
+		if len(r.Key) < 2 || r.Key[0] != 'c' {
+			return nil // a record of the task's own
+		}
+		if states[string(r.Key[1:])] = len(r.Value); r.Value == nil {
+			delete(states, string(r.Key[1:]))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	var sizes []int
+	total, keys := 0, 0
+	for customer, n := range states {
+		sizes, total, keys = append(sizes, n), total+n, keys+len(customer)+1
+	}
+	slices.Sort(sizes)
+	n := float64(len(sizes))
+	values := got.values(d.opt.Events)
+	values["customers"], values["rss_bytes"] = n, got.resting
+	values["changelog_mean_bytes"], values["changelog_median_bytes"] = float64(total)/n, float64(sizes[len(sizes)/2])
+	values["changelog_live_bytes"] = float64(total + keys)
+	values["redis_bytes_per_customer"] = (full - empty) / n
+	progress("memory, %.0f customers: %.0f B on the changelog (median %.0f), %.0f B in Redis; worker %.0f MiB, peak %.0f", n, float64(total)/n,
+		values["changelog_median_bytes"], values["redis_bytes_per_customer"], got.resting/(1<<20), got.peak/(1<<20))
+	if err := b.store.add("memory", series, sample{Values: values}); err != nil {
+		return err
+	}
+	return b.remove(j.app)
+}
+
+// usedByRedis gives the memory that Redis says it uses.
+func (b *bench) usedByRedis() (float64, error) {
+	info, err := b.view.Info(b.ctx, "memory").Result()
+	if err != nil {
+		return 0, fmt.Errorf("asking Redis for its memory: %w", err)
+	}
+	_, rest, _ := strings.Cut(info, "used_memory:")
+	text, _, _ := strings.Cut(rest, "\r\n")
+	return strconv.ParseFloat(text, 64)
+}
+
+// everybody gives each customer an event at the start.
+func everybody(customers int, start time.Time) iter.Seq[workload.Record] {
+	return func(yield func(workload.Record) bool) {
+		at := start.UTC().Format("2006-01-02T15:04:05.000Z")
+		for i := range customers {
+			key := "c" + strconv.Itoa(i)
+			value := fmt.Appendf(nil, `{"id":"first%d","type":"product_view","customer_id":%q,"time":%q,"product_id":"p1","category":"cat1","price":9.99}`, i, key, at)
+			if !yield(workload.Record{Topic: "browsing", Key: key, Time: start.UnixMilli(), Value: value}) {
+				return
+			}
+		}
+	}
+}
