@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ruas/ruas/bench/internal/shop"
 )
 
 // program is something that is measured.
@@ -34,7 +36,8 @@ type job struct {
 	config string
 }
 
-func (j job) out() string { return j.app + "-out" }
+func (j job) out() string     { return j.app + "-out" }
+func (j job) warmOut() string { return j.app + "-warm-out" }
 
 // started is a program that is ready to begin.
 type started struct {
@@ -54,8 +57,11 @@ func (b *bench) launch(p program, j job) (*started, error) {
 	}
 	argv := append(p.argv(b),
 		"--brokers", b.kafka.Addresses[0], "--app", j.app, "--out", j.out(), "--topics", strings.Join(j.topics, ","),
-		"--warm-topics", strings.Join(topicsOf("warm-"), ","), "--warm-app", j.app+"-warm", "--warm-out", j.app+"-warm-out",
+		"--warm-topics", strings.Join(topicsOf("warm-"), ","), "--warm-app", j.app+"-warm", "--warm-out", j.warmOut(),
 		"--commit-ms", strconv.FormatInt(p.commit.Milliseconds(), 10), "--dir", b.TempDir(), "--threads", "2")
+	if err := shop.CreateTopics(b.ctx, b.admin, partitions, j.warmOut()); err != nil {
+		return nil, err
+	}
 	process, err := b.start(p.name, argv...)
 	if err != nil {
 		return nil, err
