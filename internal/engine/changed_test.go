@@ -124,6 +124,17 @@ func newChangedCase(seed uint64, schema *event.Schema) *changedCase {
 		}
 	}
 	slices.Sort(c.at)
+	if r.IntN(3) == 0 { // every set has some of them
+		variants := g.Variants(nil)
+		for i := range c.sets {
+			c.sets[i].Segments = slices.Clone(c.sets[i].Segments)
+			for _, v := range variants {
+				if r.IntN(3) > 0 {
+					c.sets[i].Segments = append(c.sets[i].Segments, v)
+				}
+			}
+		}
+	}
 	first0, last := int64(math.MaxInt64), int64(math.MinInt64)
 	for _, e := range c.events {
 		first0, last = min(first0, e.Time), max(last, e.Time)

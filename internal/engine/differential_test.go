@@ -133,7 +133,17 @@ func newCase(seed uint64, schema *event.Schema) *differentialCase {
 	if r.IntN(2) == 0 {
 		c.lateness = greatestLateness(c.events)
 	}
+	if r.IntN(3) == 0 {
+		c.rules.Segments = append(c.rules.Segments, g.Variants(names(c.rules.Segments))...)
+	}
 	return c
+}
+
+func names(segments []oracle.SegmentText) (names []string) {
+	for _, s := range segments {
+		names = append(names, s.Name)
+	}
+	return names
 }
 
 // greatestLateness is how far behind the clock the latest of the events is, a whole second at least.
