@@ -16,7 +16,7 @@ type Customer struct {
 	at       int64
 	state    plan.State
 	members  []member // sorted by segment
-	due      []due    // sorted by segment
+	due      []due    // sorted by moment, then by segment
 	deadline int64
 	seen     seen
 	asides   []Aside // sorted by time, ties in order of arrival
@@ -27,19 +27,6 @@ type Customer struct {
 	// that it looks at.
 	firstMembers [4]member
 	firstDue     [4]due
-}
-
-// member is what a customer has been in a segment: in while seq is odd.
-type member struct {
-	segment int
-	seq     uint64
-	since   int64
-}
-
-// due is the moment at which time alone may change a segment.
-type due struct {
-	segment int
-	at      int64
 }
 
 // Aside is an event that is ahead of the present: it waits for its time as it came.
@@ -72,83 +59,6 @@ func (c *Customer) Empty() bool { return !c.born && len(c.asides) == 0 }
 
 // Deadline returns the next moment at which time alone may flip a segment; Never where it cannot.
 func (c *Customer) Deadline() int64 { return c.deadline }
-
-// Memberships yields each segment that the customer ever was in, by its place in Segments, with the moment and the number of
-// the latest change.
-func (c *Customer) Memberships(yield func(segment int, in bool, since int64, seq uint64) bool) {
-	for _, m := range c.members {
-		if !yield(m.segment, m.seq%2 == 1, m.since, m.seq) {
-			return
-		}
-	}
-}
-
-// In tells whether the customer is a member of a segment.
-func (c *Customer) In(segment int) bool {
-	i := c.member(segment)
-	return i < len(c.members) && c.members[i].segment == segment && c.members[i].seq%2 == 1
-}
-
-// member returns the place of a segment in members.
-func (c *Customer) member(segment int) int {
-	lo, hi := 0, len(c.members)
-	for hi-lo > few {
-		if mid := int(uint(lo+hi) >> 1); c.members[mid].segment < segment {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	for lo < hi && c.members[lo].segment < segment {
-		lo++
-	}
-	return lo
-}
-
-// few is the number of elements up to which a walk beats halving.
-const few = 8
-
-// flip changes the membership of a segment and returns the number of the change.
-func (c *Customer) flip(segment int, now int64) uint64 {
-	i := c.member(segment)
-	if i == len(c.members) || c.members[i].segment != segment {
-		c.members = slices.Insert(c.members, i, member{segment: segment})
-	}
-	c.members[i].seq++
-	c.members[i].since = now
-	return c.members[i].seq
-}
-
-// setDue notes when a segment is to be decided by time alone.
-func (c *Customer) setDue(segment int, at int64) {
-	i, hi := 0, len(c.due)
-	for hi-i > few {
-		if mid := int(uint(i+hi) >> 1); c.due[mid].segment < segment {
-			i = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	for i < hi && c.due[i].segment < segment {
-		i++
-	}
-	found := i < len(c.due) && c.due[i].segment == segment
-	switch {
-	case found && at == Never:
-		c.due = slices.Delete(c.due, i, i+1)
-	case found:
-		c.due[i].at = at
-	case at != Never:
-		c.due = slices.Insert(c.due, i, due{segment: segment, at: at})
-	}
-}
-
-func (c *Customer) updateDeadline() {
-	c.deadline = Never
-	for i := range c.due {
-		c.deadline = min(c.deadline, c.due[i].at)
-	}
-}
 
 // Aside returns the earliest event that was set aside.
 func (c *Customer) Aside() (a Aside, ok bool) {
@@ -234,9 +144,4 @@ func identity(ev *event.Event) uint64 {
 	h ^= h >> 33
 	h *= 0xc4ceb9fe1a85ec53
 	return h ^ h>>33
-}
-
-func (c *Customer) sortMembers() {
-	slices.SortFunc(c.members, func(a, b member) int { return a.segment - b.segment })
-	slices.SortFunc(c.due, func(a, b due) int { return a.segment - b.segment })
 }

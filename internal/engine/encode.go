@@ -93,50 +93,23 @@ func (e *Engine) encode(c *Customer, dst []byte) []byte {
 
 // appendMembers writes a record a segment that the customer ever was in or that is due.
 func (e *Engine) appendMembers(c *Customer, dst []byte) []byte {
-	n := len(c.members)
-	for i := range c.due {
-		if !c.hasMember(c.due[i].segment) {
-			n++
-		}
-	}
-	dst = binary.AppendUvarint(dst, uint64(n))
-	m, d := 0, 0
-	for m < len(c.members) || d < len(c.due) {
-		var segment int
-		switch {
-		case m == len(c.members):
-			segment = c.due[d].segment
-		case d == len(c.due):
-			segment = c.members[m].segment
-		default:
-			segment = min(c.members[m].segment, c.due[d].segment)
-		}
-		dst = binary.LittleEndian.AppendUint32(dst, e.plan.Segments[segment].Hash)
-		isDue := d < len(c.due) && c.due[d].segment == segment
-		seq, since := uint64(0), c.at
-		if m < len(c.members) && c.members[m].segment == segment {
-			seq, since = c.members[m].seq, c.members[m].since
-			m++
-		}
-		head := seq << 1
-		if isDue {
+	dst = binary.AppendUvarint(dst, uint64(len(c.members)))
+	for i := range c.members {
+		m := &c.members[i]
+		dst = binary.LittleEndian.AppendUint32(dst, e.plan.Segments[m.segment].Hash)
+		head := m.seq << 1
+		if m.at != Never {
 			head |= 1
 		}
 		dst = binary.AppendUvarint(dst, head)
-		if seq > 0 {
-			dst = binary.AppendVarint(dst, c.at-since)
+		if m.seq > 0 {
+			dst = binary.AppendVarint(dst, c.at-m.since)
 		}
-		if isDue {
-			dst = binary.AppendVarint(dst, c.due[d].at-c.at)
-			d++
+		if m.at != Never {
+			dst = binary.AppendVarint(dst, m.at-c.at)
 		}
 	}
 	return dst
-}
-
-func (c *Customer) hasMember(segment int) bool {
-	i := c.member(segment)
-	return i < len(c.members) && c.members[i].segment == segment
 }
 
 // Decode reads what Encode wrote. ErrVersion: a newer release wrote it. Parts that the rules in force do not know are left
@@ -189,31 +162,20 @@ func (e *Engine) decode(id string, b []byte, read func(c *Customer, r *feature.R
 }
 
 func (e *Engine) readMembers(c *Customer, r *feature.Reader) {
-	sorted := true
+	members := c.members
 	for n := r.Count(); n > 0 && r.Err() == nil; n-- {
 		segment, known := e.plan.SegmentOf(r.Uint32())
 		head := r.Uint()
-		m := member{segment: segment, seq: head >> 1}
+		m := member{segment: segment, seq: head >> 1, at: Never}
 		if m.seq > 0 {
 			m.since = c.at - r.Int()
 		}
-		d := due{segment: segment, at: Never}
 		if head&1 != 0 {
-			d.at = c.at + r.Int()
+			m.at = c.at + r.Int()
 		}
-		if !known {
-			continue
-		}
-		if m.seq > 0 {
-			sorted = sorted && (len(c.members) == 0 || c.members[len(c.members)-1].segment < segment)
-			c.members = append(c.members, m)
-		}
-		if head&1 != 0 {
-			sorted = sorted && (len(c.due) == 0 || c.due[len(c.due)-1].segment < segment)
-			c.due = append(c.due, d)
+		if known && (m.seq > 0 || m.at != Never) {
+			members = append(members, m)
 		}
 	}
-	if !sorted {
-		c.sortMembers() // the rules changed, and with them the order of segments
-	}
+	c.setMembers(members)
 }

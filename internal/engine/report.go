@@ -38,9 +38,9 @@ func (e *Engine) Report() plan.Report {
 func (e *Engine) membershipSize(segment int, timeMoves bool, seq uint64, sojourn, wait int64) int {
 	c := e.bare()
 	without := len(e.Encode(c, nil))
-	c.members = []member{{segment: segment, seq: seq, since: c.at - sojourn}}
+	c.members = []member{{segment: segment, seq: seq, since: c.at - sojourn, at: Never}}
 	if timeMoves {
-		c.due = []due{{segment: segment, at: c.at + wait}}
+		c.members[0].at = c.at + wait
 	}
 	return len(e.Encode(c, nil)) - without
 }

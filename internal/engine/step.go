@@ -80,6 +80,9 @@ func (e *Engine) Backfill(c *Customer, clock int64, out []Change) []Change {
 	members := c.members[:0]
 	for _, m := range c.members {
 		if m.seq%2 == 0 {
+			if m.seq, m.since = 0, 0; m.at != Never {
+				members = append(members, m)
+			}
 			continue
 		}
 		m.seq, m.since = 1, clock
@@ -97,12 +100,9 @@ func (s *stepper) held(c *Customer) {
 		return
 	}
 	for i := range c.members {
-		if c.members[i].seq%2 == 1 {
-			s.touched.Hold(c.members[i].segment)
+		if m := &c.members[i]; m.seq%2 == 1 || m.at != Never {
+			s.touched.Hold(m.segment)
 		}
-	}
-	for i := range c.due {
-		s.touched.Hold(c.due[i].segment)
 	}
 	s.touched.Close()
 }
@@ -115,13 +115,8 @@ func (s *stepper) all() {
 
 // dueBy touches the segments that time alone may change at or before m.
 func (s *stepper) dueBy(c *Customer, m int64) {
-	if c.deadline > m {
-		return
-	}
-	for i := range c.due {
-		if c.due[i].at <= m {
-			s.touched.Add(c.due[i].segment)
-		}
+	for i := 0; i < len(c.due) && c.due[i].at <= m; i++ {
+		s.touched.Add(c.due[i].segment)
 	}
 }
 
@@ -132,10 +127,11 @@ func (s *stepper) decide(c *Customer, now int64, cause Cause, eventID string, ou
 	c.at = now
 	unknown := c.state.Unknown()
 	for segment, ok := touched.Take(); ok; segment, ok = touched.Take() {
-		in := c.In(segment)
+		place := c.place(segment)
+		in := c.in(place, segment)
 		if s.plan.Decide(f, segment, in) != in {
 			in = !in
-			seq := c.flip(segment, now)
+			seq := c.flip(place, segment, now)
 			out = append(out, Change{
 				Customer: c.id, Segment: segment, Join: in, Time: now, Cause: cause, EventID: eventID, Seq: seq,
 			})
@@ -143,7 +139,7 @@ func (s *stepper) decide(c *Customer, now int64, cause Cause, eventID string, ou
 		} else if unknown {
 			touched.AddAll(s.plan.Segments[segment].Asked) // what was unknown may be known, without a flip
 		}
-		c.setDue(segment, s.plan.Next(f, segment, in))
+		c.setDue(place, segment, s.plan.Next(f, segment, in))
 	}
 	if unknown {
 		s.plan.Learn(f)
