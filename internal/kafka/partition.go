@@ -50,7 +50,7 @@ func (k *Kafka) Open(ctx context.Context, layout pipeline.Layout, number int32, 
 		kgo.TransactionTimeout(k.opt.TransactionTimeout),
 		kgo.ProducerLinger(0), // a transaction is flushed as a whole
 		kgo.MaxBufferedRecords(1<<17),
-		kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.SnappyCompression(), kgo.NoCompression()),
+		kgo.ProducerBatchCompression(kgo.SnappyCompression(), kgo.NoCompression()), // half the CPU of lz4, nearly as small
 	)
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ type writer struct {
 	shard   Shard
 	epoch   int64
 	queue   chan numbered
+	hurry   chan struct{} // somebody waits for what is queued
 	failed  chan error    // ErrStale, once
 	written atomic.Uint64 // number of the last batch that the view has
 	applied atomic.Int64  // the offset up to which the view has everything
@@ -32,7 +33,7 @@ const (
 )
 
 func newWriter(shard Shard, fence Fence, tell func(string, error), observe func(time.Duration)) *writer {
-	w := &writer{shard: shard, epoch: fence.Epoch, queue: make(chan numbered, writerQueue), failed: make(chan error, 1), tell: tell, observe: observe}
+	w := &writer{shard: shard, epoch: fence.Epoch, queue: make(chan numbered, writerQueue), failed: make(chan error, 1), tell: tell, observe: observe, hurry: make(chan struct{}, 1)}
 	w.applied.Store(fence.Applied)
 	return w
 }
@@ -49,7 +50,7 @@ func (w *writer) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case next := <-w.queue:
-			if err = w.write(ctx, next); err != nil {
+			if err = w.write(ctx, w.gather(ctx, next)); err != nil {
 				w.failed <- err
 				return
 			}
@@ -92,6 +93,7 @@ func (w *writer) flush(ctx context.Context, number uint64) error {
 		select {
 		case err := <-w.failed:
 			return err
+		case w.hurry <- struct{}{}:
 		default:
 		}
 		if !sleep(ctx, time.Millisecond) {
