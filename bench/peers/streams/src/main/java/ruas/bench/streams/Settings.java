@@ -22,6 +22,8 @@ final class Settings {
         p.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, arguments.threads());
         p.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2);
         p.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, arguments.commitMs());
+        // A commit is looked for between two polls: where nothing arrives, a poll must not outlast the interval.
+        p.put(StreamsConfig.POLL_MS_CONFIG, Math.min(arguments.commitMs(), 100));
         p.put(StreamsConfig.DESERIALIZATION_EXCEPTION_HANDLER_CLASS_CONFIG, LogAndContinueExceptionHandler.class);
         p.put(StreamsConfig.ROCKSDB_CONFIG_SETTER_CLASS_CONFIG, RocksSettings.class);
         // A customer who comes back between two commits is written to the store and its changelog once.
