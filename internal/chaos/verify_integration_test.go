@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/ruas/ruas/internal/committed"
 )
 
 // verify holds what was published to a replay of what is in the sources, and what Redis holds to the changelog. until is the time of
@@ -25,7 +27,7 @@ func (s *site) verify(r *Report, until int64) {
 		want := filepath.Join(folder, expected)
 		lines := s.compare(r, "franz-go", s.franz, p, want)
 		r.Changes += lines
-		s.compare(r, "kafka-go", s.segmentioReader(&r.Aborted), p, want)
+		s.compare(r, "kafka-go", s.segmentio(&r.Aborted), p, want)
 		s.checkView(r, p)
 		if len(r.Differences) > before {
 			s.keep(p, folder)
@@ -39,10 +41,10 @@ func (s *site) verify(r *Report, until int64) {
 		}
 	}
 	for p := range int32(partitions) {
-		if err := s.franz(deadLetters, p, func(c *committed) error {
+		if err := s.franz(deadLetters, p, func(c *committed.Record) error {
 			r.DeadLetters++
 			if r.DeadLetters == 1 {
-				s.differ(r, "a dead letter: %s %q", c.value, c.headers)
+				s.differ(r, "a dead letter: %s %q", c.Value, c.Headers)
 			}
 			return nil
 		}); err != nil {
@@ -104,15 +106,15 @@ func (s *site) keep(p int32, folder string) {
 	to := filepath.Join(s.logs, fmt.Sprintf("partition-%d", p))
 	s.must(os.RemoveAll(to))
 	s.must(os.CopyFS(to, os.DirFS(folder)))
-	for topic, wanted := range map[string]func(*committed) bool{
-		changes: func(*committed) bool { return true },
-		state:   func(c *committed) bool { return string(c.key) == "t" },
+	for topic, wanted := range map[string]func(*committed.Record) bool{
+		changes: func(*committed.Record) bool { return true },
+		state:   func(c *committed.Record) bool { return string(c.Key) == "t" },
 	} {
 		file, err := os.Create(filepath.Join(to, topic+".txt"))
 		s.must(err)
-		s.must(s.franz(topic, p, func(c *committed) (err error) {
+		s.must(s.franz(topic, p, func(c *committed.Record) (err error) {
 			if wanted(c) {
-				_, err = fmt.Fprintf(file, "%d %s\n", c.offset, c.value)
+				_, err = fmt.Fprintf(file, "%d %s\n", c.Offset, c.Value)
 			}
 			return err
 		}))
@@ -129,8 +131,8 @@ func (s *site) write(path, topic string, p int32) {
 		s.t.Fatal(err)
 	}
 	to := bufio.NewWriterSize(file, 1<<20)
-	err = s.franz(topic, p, func(c *committed) error {
-		_, _ = to.Write(c.value)
+	err = s.franz(topic, p, func(c *committed.Record) error {
+		_, _ = to.Write(c.Value)
 		return to.WriteByte('\n')
 	})
 	if err == nil {
@@ -164,23 +166,23 @@ func (s *site) compare(r *Report, by string, read reader, p int32, want string) 
 	lines.Buffer(nil, 1<<20)
 	at := int64(0)
 	var rest []string // what was published from the first difference on
-	err = read(changes, p, func(c *committed) error {
+	err = read(changes, p, func(c *committed.Record) error {
 		count++
 		if rest != nil {
-			rest = append(rest, string(c.value))
+			rest = append(rest, string(c.Value))
 			return nil
 		}
 		var is published
 		switch {
 		case !lines.Scan():
-			s.differ(r, "partition %d by %s, offset %d: one too many: %s", p, by, c.offset, c.value)
-			rest = []string{string(c.value)}
-		case string(c.value) != lines.Text():
-			s.differ(r, "partition %d by %s, offset %d, change %d:\n got %s\nwant %s", p, by, c.offset, at, c.value, lines.Text())
-			rest = []string{string(c.value)}
-		case json.Unmarshal(c.value, &is) != nil || string(c.key) != is.Customer ||
-			!slices.Equal(c.headers, []string{"segment=" + is.Segment, "change=" + is.Change}):
-			s.differ(r, "partition %d by %s, offset %d: key %q and headers %q of %s", p, by, c.offset, c.key, c.headers, c.value)
+			s.differ(r, "partition %d by %s, offset %d: one too many: %s", p, by, c.Offset, c.Value)
+			rest = []string{string(c.Value)}
+		case string(c.Value) != lines.Text():
+			s.differ(r, "partition %d by %s, offset %d, change %d:\n got %s\nwant %s", p, by, c.Offset, at, c.Value, lines.Text())
+			rest = []string{string(c.Value)}
+		case json.Unmarshal(c.Value, &is) != nil || string(c.Key) != is.Customer ||
+			len(c.Headers) != 2 || c.Header("segment") != is.Segment || c.Header("change") != is.Change:
+			s.differ(r, "partition %d by %s, offset %d: key %q and headers %q of %s", p, by, c.Offset, c.Key, c.Headers, c.Value)
 		}
 		at++
 		return nil

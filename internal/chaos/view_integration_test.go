@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ruas/ruas/internal/committed"
 	"github.com/ruas/ruas/internal/engine"
 	"github.com/ruas/ruas/internal/event"
 	"github.com/ruas/ruas/internal/pipeline"
@@ -27,16 +28,16 @@ type log struct {
 func (s *site) fold(p int32) *log {
 	s.t.Helper()
 	l := &log{states: make(map[string]string)}
-	err := s.franz(state, p, func(c *committed) (err error) {
+	err := s.franz(state, p, func(c *committed.Record) (err error) {
 		switch {
-		case string(c.key) == "t":
-			l.end = c.offset + 1
-			l.task, err = pipeline.ParseTaskRecord(c.value)
-		case len(c.key) < 2 || c.key[0] != 'c': // no customer's
-		case c.value == nil:
-			delete(l.states, string(c.key[1:]))
+		case string(c.Key) == "t":
+			l.end = c.Offset + 1
+			l.task, err = pipeline.ParseTaskRecord(c.Value)
+		case len(c.Key) < 2 || c.Key[0] != 'c': // no customer's
+		case c.Value == nil:
+			delete(l.states, string(c.Key[1:]))
 		default:
-			l.states[string(c.key[1:])] = string(c.value)
+			l.states[string(c.Key[1:])] = string(c.Value)
 		}
 		return err
 	})
