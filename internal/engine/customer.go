@@ -18,7 +18,6 @@ type Customer struct {
 	members  []member // sorted by segment
 	due      []due    // sorted by moment, then by segment
 	deadline int64
-	seen     seen
 	asides   []Aside // sorted by time, ties in order of arrival
 	shed     int64   // attributes that lost their value for want of room; the parts of state count their own
 	room     int     // how much the encoding may grow before it is measured
@@ -91,42 +90,6 @@ func (c *Customer) TakeAside(rank func(source string) int) Aside {
 	a := c.asides[first]
 	c.asides = slices.Delete(c.asides, first, first+1)
 	return a
-}
-
-// seen remembers the ids of accepted events, in order of the clock: 64-bit hashes, so that of 4,096 remembered ids two
-// different ones are taken for each other once in some 10^12 customers.
-type seen []acceptance
-
-// acceptance is the hash of an event's id, and the clock at which it was accepted.
-type acceptance struct {
-	id    uint64
-	clock int64
-}
-
-// add tells whether an id is new at the clock, and remembers it.
-func (s *seen) add(id uint64, clock, window int64) bool {
-	old := s.expired(clock, window)
-	if old > 0 {
-		*s = (*s)[:copy(*s, (*s)[old:])]
-	}
-	for i := range *s {
-		if (*s)[i].id == id {
-			return false
-		}
-	}
-	if len(*s) == maxSeen {
-		*s = slices.Delete(*s, 0, 1)
-	}
-	*s = append(*s, acceptance{id: id, clock: clock})
-	return true
-}
-
-// expired returns the number of ids that are not remembered any more.
-func (s *seen) expired(clock, window int64) (n int) {
-	for n < len(*s) && clock-(*s)[n].clock >= window {
-		n++
-	}
-	return n
 }
 
 // identity hashes the type and the id of an event (FNV-1a, 64 bits, with a final mix from MurmurHash3).

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/ruas/ruas/internal/feature"
 )
 
 const anyPurchase = `
@@ -124,11 +126,18 @@ func TestSameIDOfAnotherType(t *testing.T) {
 	}
 }
 
+// ids is the number of ids that are remembered.
+func (e *Engine) ids(c *Customer) int {
+	var s feature.Series
+	e.openSeen(c, &s)
+	return s.Len()
+}
+
 // TestNewestIDs remembers 4,096 ids and no more.
 func TestNewestIDs(t *testing.T) {
 	b := newBench(t, []byte(anyPurchase), Options{})
 	c := b.eng.NewCustomer("c1")
-	accepted := func(id string) bool { return c.seen.add(identity(b.event(purchase(id, 5, ""))), 5, 1000) }
+	accepted := func(id string) bool { return b.eng.accept(c, identity(b.event(purchase(id, 5, ""))), 5) }
 	for i := range maxSeen {
 		if !accepted(fmt.Sprint("e", i)) {
 			t.Fatalf("e%d is a duplicate", i)
@@ -146,8 +155,8 @@ func TestNewestIDs(t *testing.T) {
 	if !accepted("e0") {
 		t.Fatal("4,097 ids are remembered")
 	}
-	if len(c.seen) != maxSeen {
-		t.Fatalf("%d ids", len(c.seen))
+	if n := b.eng.ids(c); n != maxSeen {
+		t.Fatalf("%d ids", n)
 	}
 }
 
@@ -162,8 +171,8 @@ func TestForgottenIDsAreNotStored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(read.seen) != 1 {
-		t.Errorf("%d ids are stored, want the newest alone", len(read.seen))
+	if n := b.eng.ids(read); n != 1 {
+		t.Errorf("%d ids are stored, want the newest alone", n)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/ruas/ruas/internal/feature"
 	"github.com/ruas/ruas/internal/plan"
@@ -49,8 +50,10 @@ func (e *Engine) encode(c *Customer, dst []byte) []byte {
 	if c.born {
 		flags |= wasBorn
 	}
-	seen := c.seen[c.seen.expired(c.at, e.dedup):] // whatever comes next finds the clock at c.at or later
-	if len(seen) > 0 {
+	var seen feature.Series
+	e.openSeen(c, &seen)
+	old := seen.After(c.at - e.dedup) // whatever comes next finds the clock at c.at or later
+	if seen.Len() > old {
 		flags |= hasSeen
 	}
 	if len(c.asides) > 0 {
@@ -71,10 +74,10 @@ func (e *Engine) encode(c *Customer, dst []byte) []byte {
 	}
 	dst = e.appendMembers(c, dst)
 	if flags&hasSeen != 0 {
-		dst = binary.AppendUvarint(dst, uint64(len(seen)))
-		for _, a := range seen {
-			dst = binary.LittleEndian.AppendUint64(dst, a.id)
-			dst = binary.AppendVarint(dst, c.at-a.clock)
+		dst = binary.AppendUvarint(dst, uint64(seen.Len()-old))
+		for i := old; i < seen.Len(); i++ {
+			dst = binary.LittleEndian.AppendUint64(dst, seen.Value(i, 0).N)
+			dst = binary.AppendVarint(dst, c.at-seen.Time(i))
 		}
 	}
 	if flags&hasAsides != 0 {
@@ -134,14 +137,14 @@ func (e *Engine) decode(id string, b []byte, read func(c *Customer, r *feature.R
 	flags := r.Byte()
 	c := &Customer{id: strings.Clone(id), born: flags&wasBorn != 0, at: r.Int()}
 	c.members, c.due = c.firstMembers[:0], c.firstDue[:0]
+	scratch := stores.Get().(*feature.Store)
+	c.state.Kept = *scratch
 	if flags&hasShed != 0 {
 		c.shed = r.Natural()
 	}
 	e.readMembers(c, r)
 	if flags&hasSeen != 0 {
-		for n := r.Count(); n > 0 && r.Err() == nil; n-- {
-			c.seen = append(c.seen, acceptance{id: r.Uint64(), clock: c.at - r.Int()})
-		}
+		e.readSeen(c, r)
 	}
 	if flags&hasAsides != 0 {
 		for n := r.Count(); n > 0 && r.Err() == nil; n-- {
@@ -156,10 +159,17 @@ func (e *Engine) decode(id string, b []byte, read func(c *Customer, r *feature.R
 	if r.Err() != nil || r.Rest() > 0 {
 		return nil, fmt.Errorf("reading the state of a customer: %w", feature.ErrTruncated)
 	}
+	*scratch = c.state.Kept
+	c.state.Kept.CopyFrom(scratch)
+	scratch.Reset()
+	stores.Put(scratch)
 	c.updateDeadline()
 	c.room = room(c, len(b))
 	return c, nil
 }
+
+// stores are where series are read to, before they get memory of just their size.
+var stores = sync.Pool{New: func() any { return new(feature.Store) }}
 
 func (e *Engine) readMembers(c *Customer, r *feature.Reader) {
 	members := c.members

@@ -48,8 +48,10 @@ func (e *Engine) membershipSize(segment int, timeMoves bool, seq uint64, sojourn
 // idsSize measures a customer with n ids of events and nothing else.
 func (e *Engine) idsSize(n int) int {
 	c := e.bare()
+	var s feature.Series
+	e.openSeen(c, &s)
 	for range n {
-		c.seen = append(c.seen, acceptance{id: ^uint64(0), clock: c.at - e.dedup + 1})
+		e.remember(c, &s, ^uint64(0), c.at-e.dedup+1)
 	}
 	return len(e.Encode(c, nil))
 }

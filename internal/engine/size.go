@@ -25,6 +25,7 @@ func (s *stepper) fit(c *Customer) (shed bool) {
 			return shed
 		}
 		shed = true
+		s.frame.Reopen()
 	}
 }
 

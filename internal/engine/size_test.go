@@ -177,7 +177,7 @@ func TestNoRecordExceeds(t *testing.T) {
 			t.Errorf("stored %v: at most %d bytes, %d shed: the states were not large", stored, largest, shed)
 		}
 		kept := 0
-		for _, s := range c.state.Series {
+		for s := range b.eng.plan.Kept(&c.state) {
 			if s.Len() > 0 {
 				kept++
 				if newest := s.Time(s.Len() - 1); clock-newest > 3000 {
@@ -185,8 +185,8 @@ func TestNoRecordExceeds(t *testing.T) {
 				}
 			}
 		}
-		if len(c.seen) == 0 || kept != 2 {
-			t.Errorf("%d ids and %d series are left", len(c.seen), kept)
+		if b.eng.ids(c) == 0 || kept != 2 {
+			t.Errorf("%d ids and %d series are left", b.eng.ids(c), kept)
 		}
 	}
 }

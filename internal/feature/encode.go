@@ -42,22 +42,23 @@ func (r *Reader) Total() Total {
 
 // Append writes a series. Times count from base, so that the recent take few bytes.
 func (s *Series) Append(dst []byte, base int64) []byte {
-	n := s.Len()
+	n, shed := s.n, s.Shed()
 	dst = binary.AppendUvarint(dst, uint64(n))
-	dst = binary.AppendUvarint(dst, uint64(s.Shed))
-	if s.Shed > 0 {
-		dst = binary.AppendVarint(dst, base-s.ShedUntil)
+	dst = binary.AppendUvarint(dst, uint64(shed))
+	if shed > 0 {
+		dst = binary.AppendVarint(dst, base-s.ShedUntil())
 	}
 	last := base
 	for i := range n {
+		t := s.Time(i)
 		if i == 0 {
-			dst = binary.AppendVarint(dst, base-s.Time(0))
+			dst = binary.AppendVarint(dst, base-t)
 		} else {
-			dst = binary.AppendUvarint(dst, uint64(s.Time(i)-last))
+			dst = binary.AppendUvarint(dst, uint64(t-last))
 		}
-		last = s.Time(i)
+		last = t
 	}
-	for c := range s.cols {
+	for c := range s.kinds {
 		dst = s.appendColumn(dst, c, base)
 	}
 	return dst
@@ -71,9 +72,12 @@ const (
 )
 
 func (s *Series) appendColumn(dst []byte, c int, base int64) []byte {
-	col, n := &s.cols[c], s.Len()
-	gaps := s.Gaps(c, 0, n) > 0
-	scale, isScaled := s.commonScale(c)
+	kind, col := s.kinds[c], s.column(c)
+	gaps := s.Gaps(c, 0, s.n) > 0
+	scale, isScaled := uint8(0), false
+	if kind == Double {
+		scale, isScaled = s.commonScale(c)
+	}
 	mode := byte(plain)
 	if gaps {
 		mode |= withGap
@@ -85,32 +89,39 @@ func (s *Series) appendColumn(dst []byte, c int, base int64) []byte {
 	if isScaled {
 		dst = append(dst, scale)
 	}
-	for i := range n {
-		v := s.Value(i, c)
+	for i := range s.n {
 		if gaps {
-			dst = append(dst, byte(OfBool(v.K != None).N))
+			dst = append(dst, byte(OfBool(!col.gap(i)).N))
+			if col.gap(i) {
+				continue
+			}
 		}
-		if v.K == None {
-			continue
-		}
-		switch col.kind {
+		switch w := s.word(i, c); kind {
 		case Bool:
-			dst = append(dst, byte(v.N))
+			dst = append(dst, byte(w))
 		case Int:
-			dst = binary.AppendVarint(dst, v.Int())
+			dst = binary.AppendVarint(dst, int64(w))
 		case Moment:
-			dst = binary.AppendVarint(dst, base-v.Int())
+			dst = binary.AppendVarint(dst, base-int64(w))
 		case Double:
 			if isScaled {
-				coef, own, _ := decimal(v.Float())
+				coef, own, _ := decimal(math.Float64frombits(w))
 				dst = binary.AppendVarint(dst, coef*pow10int[scale-own])
 			} else {
-				dst = binary.LittleEndian.AppendUint64(dst, v.N)
+				dst = binary.LittleEndian.AppendUint64(dst, w)
 			}
 		case String:
-			dst = AppendString(dst, v.S)
+			if w&long != 0 {
+				dst = AppendString(dst, col.strs[i])
+				continue
+			}
+			n := w >> 56 // below 0x80: it is its own varint
+			for dst = append(dst, byte(n)); n > 0; n-- {
+				dst = append(dst, byte(w))
+				w >>= 8
+			}
 		default:
-			dst = AppendVal(dst, v)
+			dst = AppendVal(dst, s.Value(i, c))
 		}
 	}
 	return dst
@@ -118,48 +129,56 @@ func (s *Series) appendColumn(dst []byte, c int, base int64) []byte {
 
 // commonScale returns a scale with which all doubles of a column are whole numbers below 2^53.
 func (s *Series) commonScale(c int) (scale uint8, ok bool) {
-	if s.cols[c].kind != Double {
-		return 0, false
-	}
-	largest := 0.0
-	for i := range s.Len() {
-		v := s.Value(i, c)
-		if v.K == None {
+	largest, col := 0.0, s.column(c)
+	for i := range s.n {
+		if col.gap(i) {
 			continue
 		}
-		_, own, fits := decimal(v.Float())
-		if !fits || v.N == math.Float64bits(math.Copysign(0, -1)) {
+		w := s.word(i, c)
+		f := math.Float64frombits(w)
+		_, own, fits := decimal(f)
+		if !fits || w == math.Float64bits(math.Copysign(0, -1)) {
 			return 0, false
 		}
-		scale, largest = max(scale, own), max(largest, math.Abs(v.Float()))
+		scale, largest = max(scale, own), max(largest, math.Abs(f))
 	}
 	return scale, largest*pow10[scale] < 1<<53
 }
 
 // Series reads a series whose columns have these kinds.
 func (r *Reader) Series(kinds []Kind, base int64) *Series {
-	n := r.Count()
 	s := NewSeries(kinds)
-	if s.Shed = r.Natural(); s.Shed > 0 {
-		s.ShedUntil = base - r.Int()
-	}
-	s.times = make([]int64, n)
-	for i := range n {
-		if i == 0 {
-			s.times[0] = base - r.Int()
-		} else {
-			if s.times[i] = s.times[i-1] + r.Natural(); s.times[i] < s.times[i-1] {
-				r.fail()
-			}
-		}
-	}
-	for c := range s.cols {
-		r.column(&s.cols[c], n, base)
-	}
+	r.SeriesInto(s, base)
 	return s
 }
 
-func (r *Reader) column(c *column, n int, base int64) {
+// SeriesInto reads a series into s, whose memory and kinds of columns are kept.
+func (r *Reader) SeriesInto(s *Series, base int64) {
+	n, w := r.Count(), s.width()
+	*s = Series{kinds: s.kinds, rows: s.rows}
+	if shed := r.Natural(); shed > 0 {
+		s.SetShed(shed, base-r.Int())
+	}
+	if s.n = n; n*w > len(s.rows) {
+		s.rows = make([]uint64, n*w)
+	}
+	last := base
+	for i := range n {
+		t := last
+		if i == 0 {
+			t -= r.Int()
+		} else if t += r.Natural(); t < last {
+			r.fail()
+		}
+		s.rows[i*w] = uint64(t)
+		last = t
+	}
+	for c := range s.kinds {
+		s.readColumn(r, c, base)
+	}
+}
+
+func (s *Series) readColumn(r *Reader, c int, base int64) {
 	mode := r.Byte()
 	scale := uint8(0)
 	if mode&scaled != 0 {
@@ -168,12 +187,34 @@ func (r *Reader) column(c *column, n int, base int64) {
 			return
 		}
 	}
-	for i := 0; i < n && r.err == nil; i++ {
+	var rest *restColumn
+	kind, w := s.kinds[c], s.width()
+	for i, at := 0, 1+c; i < s.n; i, at = i+1, at+w {
 		var v Val
-		if mode&withGap == 0 || r.Byte() == 1 {
-			v = r.cell(c.kind, mode, scale, base)
+		word, isShort := uint64(0), false
+		switch {
+		case mode&withGap != 0 && r.Byte() != 1:
+		case kind == String:
+			text := r.Bytes(r.Count())
+			if isShort = len(text) <= ShortText; isShort {
+				v.K, word = String, shortWord(text)
+			} else {
+				v = OfString(string(text))
+			}
+		default:
+			v = r.cell(kind, mode, scale, base)
 		}
-		c.insert(i, i+1, v)
+		if r.err != nil {
+			return
+		}
+		if !isShort {
+			word = wordOf(kind, &v)
+		}
+		s.rows[at] = word
+		if rest != nil || v.K == None || kind == Object || kind == String && len(v.S) > ShortText {
+			rest = s.ownColumn(c)
+			rest.insert(kind, i, i+1, &v)
+		}
 	}
 }
 
@@ -190,8 +231,6 @@ func (r *Reader) cell(kind Kind, mode byte, scale uint8, base int64) Val {
 			return OfDouble(float64(r.Int()) / pow10[scale])
 		}
 		return Val{K: Double, N: r.Uint64()}
-	case String:
-		return OfString(r.String())
 	}
 	v := r.Val()
 	if v.K != Object {

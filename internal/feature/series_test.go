@@ -103,8 +103,8 @@ func same(a, b Val) bool {
 
 func (m *model) compare(t *testing.T, s *Series) {
 	t.Helper()
-	if s.Len() != len(m.entries) || s.Shed != m.shed || m.shed > 0 && s.ShedUntil != m.until {
-		t.Fatalf("%d entries, %d shed up to %d; want %d, %d, %d", s.Len(), s.Shed, s.ShedUntil, len(m.entries), m.shed, m.until)
+	if s.Len() != len(m.entries) || s.Shed() != m.shed || m.shed > 0 && s.ShedUntil() != m.until {
+		t.Fatalf("%d entries, %d shed up to %d; want %d, %d, %d", s.Len(), s.Shed(), s.ShedUntil(), len(m.entries), m.shed, m.until)
 	}
 	for i, e := range m.entries {
 		if s.Time(i) != e.t {
@@ -306,19 +306,19 @@ func TestTrimBeyondTheBound(t *testing.T) {
 		s.Insert(now, []Val{OfInt(i)})
 		s.Trim(now, needs, bound)
 	}
-	if s.Len() != bound || s.Shed != 150 || s.ShedUntil != 149 {
-		t.Errorf("%d entries, %d shed up to %d; want 100, 150, 149", s.Len(), s.Shed, s.ShedUntil)
+	if s.Len() != bound || s.Shed() != 150 || s.ShedUntil() != 149 {
+		t.Errorf("%d entries, %d shed up to %d; want 100, 150, 149", s.Len(), s.Shed(), s.ShedUntil())
 	}
 	// What is older than all that is kept is shed at once, and counted.
 	s.Insert(100, []Val{OfInt(-1)})
 	s.Trim(now, needs, bound)
-	if s.Len() != bound || s.Shed != 151 || s.ShedUntil != 149 || s.Time(0) != 150 {
-		t.Errorf("after a late entry: %d entries from %d, %d shed up to %d", s.Len(), s.Time(0), s.Shed, s.ShedUntil)
+	if s.Len() != bound || s.Shed() != 151 || s.ShedUntil() != 149 || s.Time(0) != 150 {
+		t.Errorf("after a late entry: %d entries from %d, %d shed up to %d", s.Len(), s.Time(0), s.Shed(), s.ShedUntil())
 	}
 	// What no rule asks for any more is not shed.
 	s.Insert(3000, []Val{OfInt(1)})
 	s.Trim(3000, needs, bound)
-	if s.Len() != 1 || s.Shed != 151 {
-		t.Errorf("after the window: %d entries, %d shed", s.Len(), s.Shed)
+	if s.Len() != 1 || s.Shed() != 151 {
+		t.Errorf("after the window: %d entries, %d shed", s.Len(), s.Shed())
 	}
 }

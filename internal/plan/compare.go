@@ -175,7 +175,7 @@ func (w *countWindow) against(op relation, k int) node {
 			floor = k + 1
 		}
 		if floor > 0 && w.reaches(f, floor) {
-			s := f.state.Series[w.slot]
+			s := f.kept(w.slot)
 			next = min(next, s.Time(s.Len()-floor)+w.hi)
 		}
 		return next
@@ -185,7 +185,7 @@ func (w *countWindow) against(op relation, k int) node {
 
 // reaches tells whether the count is k or more.
 func (w *countWindow) reaches(f *Frame, k int) bool {
-	s := f.state.Series[w.slot]
+	s := f.kept(w.slot)
 	n := s.Len()
 	return k <= 0 || n >= k && s.Time(n-k) > f.now-w.hi
 }

@@ -329,10 +329,10 @@ func (c *compiler) attribute(name string, test bool) node {
 	slot := c.attr(name)
 	if test {
 		return node{safe: true, eval: func(f *Frame) feature.Val {
-			return feature.OfBool(f.state.Attrs[slot].Value.K != feature.None)
+			return feature.OfBool(f.state.attr(slot).Value.K != feature.None)
 		}}
 	}
-	return node{eval: func(f *Frame) feature.Val { return f.state.Attrs[slot].Value }}
+	return node{eval: func(f *Frame) feature.Val { return f.state.attr(slot).Value }}
 }
 
 // inlineFeature compiles a feature where it is used: a value is an error exactly where the feature's is.
@@ -387,7 +387,7 @@ func (c *compiler) columnOf(of []*series, name string, e ast.Expr) value {
 	}
 	return func(f *Frame, r row) feature.Val {
 		slot := r.slot()
-		if n := len(f.state.Series); slot >= n {
+		if n := len(f.open); slot >= n {
 			slot = f.plan.accs[slot-n].base.slot
 		}
 		for i, s := range of {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/fnv"
+	"iter"
 
 	"github.com/ruas/ruas/internal/feature"
 )
@@ -12,15 +13,17 @@ import (
 // other rules made is recognised part by part.
 func (p *Plan) Append(dst []byte, st *State, base int64) []byte {
 	n := 0
-	for _, s := range st.Series {
+	for s := range p.Kept(st) {
 		if !s.Blank() {
 			n++
 		}
 	}
 	dst = binary.AppendUvarint(dst, uint64(n))
-	for i, s := range st.Series {
+	for s, slot := range p.Kept(st) {
 		if !s.Blank() {
-			dst = appendPart(dst, p.series[i].hash, func(dst []byte) []byte { return s.Append(dst, base) })
+			start := len(dst)
+			dst = s.Append(beginPart(dst, p.series[slot].hash), base)
+			dst = endPart(dst, start)
 		}
 	}
 	n = 0
@@ -32,7 +35,9 @@ func (p *Plan) Append(dst []byte, st *State, base int64) []byte {
 	dst = binary.AppendUvarint(dst, uint64(n))
 	for i, a := range st.Accs {
 		if a != nil {
-			dst = appendPart(dst, p.accs[i].hash, func(dst []byte) []byte { return a.Append(dst, base, noTime) })
+			start := len(dst)
+			dst = a.Append(beginPart(dst, p.accs[i].hash), base, noTime)
+			dst = endPart(dst, start)
 		}
 	}
 	n = 0
@@ -44,21 +49,38 @@ func (p *Plan) Append(dst []byte, st *State, base int64) []byte {
 	dst = binary.AppendUvarint(dst, uint64(n))
 	for i := range st.Attrs {
 		if a := &st.Attrs[i]; a.Set {
-			dst = appendPart(dst, p.attrs[i].hash, func(dst []byte) []byte {
-				dst = binary.AppendVarint(dst, base-a.Time)
-				return feature.AppendVal(dst, a.Value)
-			})
+			start := len(dst)
+			dst = binary.AppendVarint(beginPart(dst, p.attrs[i].hash), base-a.Time)
+			dst = feature.AppendVal(dst, a.Value)
+			dst = endPart(dst, start)
 		}
 	}
 	return dst
 }
 
-// appendPart writes a part with its hash and its length.
-func appendPart(dst []byte, hash uint32, write func([]byte) []byte) []byte {
-	dst = binary.LittleEndian.AppendUint32(dst, hash)
-	start := len(dst)
-	dst = append(dst, 0)
-	dst = write(dst)
+// Kept yields the series that there are, in the order of their slots. Each is good until the next one.
+func (p *Plan) Kept(st *State) iter.Seq2[*feature.Series, int] {
+	return func(yield func(*feature.Series, int) bool) {
+		var s feature.Series
+		for slot := range st.Kept.Slots {
+			if slot >= len(p.series) {
+				return
+			}
+			if st.Kept.Open(slot, p.series[slot].kinds, &s); !yield(&s, slot) {
+				return
+			}
+		}
+	}
+}
+
+// beginPart writes the hash of a part, with room for its length in a byte; endPart writes the length of what came behind it, given
+// where the part begins.
+func beginPart(dst []byte, hash uint32) []byte {
+	return append(binary.LittleEndian.AppendUint32(dst, hash), 0)
+}
+
+func endPart(dst []byte, start int) []byte {
+	start += 4
 	n := len(dst) - start - 1
 	if n < 0x80 {
 		dst[start] = byte(n)
@@ -72,32 +94,39 @@ func appendPart(dst []byte, hash uint32, write func([]byte) []byte) []byte {
 	return dst
 }
 
-// Read reads a state into st. Parts of other definitions are left out; known tells whether there were none of them.
+// Read reads a state into st, which has none of these parts. Parts of other definitions are left out; known tells whether there were none of them.
 func (p *Plan) Read(r *feature.Reader, base int64, st *State) (known bool) {
-	p.Init(st)
-	known = true
-	part := func(read func(hash uint32, in *feature.Reader) bool) { known = readParts(r, read) && known }
-	part(func(hash uint32, in *feature.Reader) bool {
-		i, ok := p.bySeries[hash]
+	known = readParts(r, func(hash uint32, in *feature.Reader) bool {
+		slot, ok := p.bySeries[hash]
 		if ok {
-			st.Series[i] = in.Series(p.series[i].kinds, base)
+			st.Kept.Read(in, slot, p.series[slot].kinds, base)
 		}
 		return ok
 	})
-	part(func(hash uint32, in *feature.Reader) bool {
+	known = readParts(r, func(hash uint32, in *feature.Reader) bool {
 		i, ok := p.byAcc[hash]
 		if ok {
-			st.Accs[i] = in.Acc(p.accs[i].base.kinds, base, noTime)
+			p.setAcc(st, i, in.Acc(p.accs[i].base.kinds, base, noTime))
 		}
 		return ok
-	})
+	}) && known
 	return p.readAttrs(r, base, st) && known
+}
+
+func (p *Plan) setAcc(st *State, slot int, a *feature.Acc) {
+	if st.Accs == nil {
+		st.Accs = make([]*feature.Acc, len(p.accs))
+	}
+	st.Accs[slot] = a
 }
 
 func (p *Plan) readAttrs(r *feature.Reader, base int64, st *State) (known bool) {
 	return readParts(r, func(hash uint32, in *feature.Reader) bool {
 		i, ok := p.byAttr[hash]
 		if ok {
+			if st.Attrs == nil {
+				st.Attrs = make([]Attr, len(p.attrs))
+			}
 			st.Attrs[i] = Attr{Set: true, Time: base - in.Int(), Value: in.Val()}
 		}
 		return ok

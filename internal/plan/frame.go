@@ -7,20 +7,35 @@ import (
 	"github.com/ruas/ruas/internal/feature"
 )
 
-// State is what is kept of one customer's history for the rules of one Plan. Series and Accs stand in the plan's slots; nil
-// where nothing is kept. It must not be copied once Init has made it.
+// State is what is kept of one customer's history for the rules of one Plan.
 type State struct {
-	Series []*feature.Series
-	Accs   []*feature.Acc
-	Attrs  []Attr
+	// Kept holds the series, in the plan's slots; slots from Plan.Slots on are free for others.
+	Kept feature.Store
+	// Accs and Attrs stand in the plan's slots too; nil before there is any.
+	Accs  []*feature.Acc
+	Attrs []Attr
 
 	// since says of each of the plan's pieces after which time it is complete. nil, as of nearly all customers: everything is known.
 	since []int64
-
-	// Most sets of rules have few slots: they stand beside the rest, for a step pays for each place in memory that it looks at.
-	series [16]*feature.Series
-	accs   [8]*feature.Acc
 }
+
+// Acc returns the acc of a slot, nil where nothing was added to it.
+func (st *State) Acc(slot int) *feature.Acc {
+	if st.Accs == nil {
+		return nil
+	}
+	return st.Accs[slot]
+}
+
+// attr returns the attribute of a slot, to be read only.
+func (st *State) attr(slot int) *Attr {
+	if st.Attrs == nil {
+		return &noAttr
+	}
+	return &st.Attrs[slot]
+}
+
+var noAttr Attr
 
 // Attr is the latest update of one attribute of the profile. The zero value: never set.
 type Attr struct {
@@ -52,22 +67,33 @@ type Frame struct {
 	zone  *time.Location // nil: not looked up yet
 	vals  []feature.Val  // the columns of the event that is being taken in
 	texts *interns
+	needs []feature.Need
 
 	// Of the event that is being taken in:
 	feeding feeding
 	taken   []*series // that it has entered
 
 	walked int // entries of series that lists were made of so far
+
+	// The series that were opened since the state was bound, or since its memory moved: those whose bound is the frame's.
+	open  []openSeries
+	bound uint64
+}
+
+type openSeries struct {
+	feature.Series
+	bound uint64
 }
 
 // NewFrame returns a frame for the plan.
 func (p *Plan) NewFrame() *Frame {
-	return &Frame{plan: p, vars: make([]feature.Val, p.vars), vals: make([]feature.Val, p.widest), texts: new(interns)}
+	return &Frame{plan: p, vars: make([]feature.Val, p.vars), vals: make([]feature.Val, p.widest), texts: new(interns), open: make([]openSeries, len(p.series))}
 }
 
 // Bind points the frame at a customer and a moment.
 func (f *Frame) Bind(st *State, m Members, now int64) {
 	f.state, f.members, f.now, f.zone = st, m, now, nil
+	f.bound++
 }
 
 // row is where an event of a list is kept: the slot of its series in the upper half, its index in the lower.
@@ -78,12 +104,42 @@ func rowOf(slot, i int) row { return row(uint64(slot)<<32 | uint64(uint32(i))) }
 func (r row) slot() int  { return int(r >> 32) }
 func (r row) index() int { return int(uint32(r)) }
 
+// Reopen is for who changed the bound state's series by other ways than Ingest.
+func (f *Frame) Reopen() { f.bound++ }
+
+// kept returns the series of a slot. It is good until the next step.
+func (f *Frame) kept(slot int) *feature.Series {
+	s := &f.open[slot]
+	if s.bound != f.bound {
+		f.state.Kept.Open(slot, f.plan.series[slot].kinds, &s.Series)
+		s.bound = f.bound
+	}
+	return &s.Series
+}
+
+// grow is kept, with room for one more entry.
+func (f *Frame) grow(slot int) *feature.Series {
+	s := &f.open[slot]
+	if f.state.Kept.Grow(slot, f.plan.series[slot].kinds, &s.Series) {
+		f.bound++
+	}
+	s.bound = f.bound
+	return &s.Series
+}
+
+// put takes back a series that was changed.
+func (f *Frame) put(slot int) {
+	if f.state.Kept.Put(slot, &f.open[slot].Series) {
+		f.bound++
+	}
+}
+
 // series returns the series of a slot; slots behind the plan's series are the kept rows of accs.
 func (f *Frame) series(slot int) *feature.Series {
-	if slot < len(f.state.Series) {
-		return f.state.Series[slot]
+	if slot < len(f.open) {
+		return f.kept(slot)
 	}
-	if a := f.state.Accs[slot-len(f.state.Series)]; a != nil {
+	if a := f.state.Acc(slot - len(f.open)); a != nil {
 		return a.Rows
 	}
 	return nil
@@ -110,7 +166,7 @@ func (f *Frame) location() *time.Location {
 	if f.zone == nil {
 		f.zone = f.plan.zone
 		if f.plan.zoneAttr >= 0 {
-			if a := &f.state.Attrs[f.plan.zoneAttr]; a.Value.K == feature.String {
+			if a := f.state.attr(f.plan.zoneAttr); a.Value.K == feature.String {
 				if loc := zones.load(a.Value.S); loc != nil {
 					f.zone = loc
 				}

@@ -93,10 +93,14 @@ func (p *Plan) Halve(st *State, base int64) (attribute, ok bool) {
 			largest, shed = size, do
 		}
 	}
-	for _, s := range st.Series {
+	for s, slot := range p.Kept(st) {
 		if s.Len() > 0 {
-			buf = s.Append(buf[:0], base)
-			consider(len(buf), func() { s.ShedOldest((s.Len() + 1) / 2) })
+			kept := *s
+			buf = kept.Append(buf[:0], base)
+			consider(len(buf), func() {
+				kept.ShedOldest((kept.Len() + 1) / 2)
+				st.Kept.Put(slot, &kept)
+			})
 		}
 	}
 	for _, a := range st.Accs {
@@ -129,18 +133,13 @@ func (p *Plan) Halve(st *State, base int64) (attribute, ok bool) {
 // Shed returns how many entries were pushed out of a state's series, and how many events found no room for their key, while
 // a rule still asked for them.
 func (st *State) Shed() int64 {
-	n := int64(0)
-	for _, s := range st.Series {
-		if s != nil {
-			n += s.Shed
-		}
-	}
+	n := st.Kept.Shed()
 	for _, a := range st.Accs {
 		if a == nil {
 			continue
 		}
 		if a.Rows != nil {
-			n += a.Rows.Shed
+			n += a.Rows.Shed()
 		}
 		if a.Group != nil {
 			n += a.Group.Shed

@@ -133,7 +133,7 @@ func (w *watch) touch(f *Frame, t *Touched) {
 
 func (g *guarded) touch(f *Frame, t *Touched) {
 	if g.acc {
-		a := f.state.Accs[g.slot]
+		a := f.state.Acc(g.slot)
 		if a == nil {
 			return
 		}
@@ -148,7 +148,7 @@ func (g *guarded) touch(f *Frame, t *Touched) {
 		}
 		return
 	}
-	s := f.state.Series[g.slot]
+	s := f.kept(g.slot)
 	n := s.Len()
 	for i := range g.entries {
 		e := &g.entries[i]

@@ -27,8 +27,15 @@ func (p *Plan) Ingest(f *Frame, ev *event.Event, touched *Touched) {
 // update sets the attributes that a profile event names, each by its latest update.
 func (p *Plan) update(f *Frame, ev *event.Event, touched *Touched) {
 	for i := range p.attrs {
-		a, v := &f.state.Attrs[i], &ev.Props[p.attrs[i].prop]
-		if v.Kind == event.Missing || a.Set && ev.Time < a.Time {
+		v := &ev.Props[p.attrs[i].prop]
+		if v.Kind == event.Missing {
+			continue
+		}
+		if f.state.Attrs == nil {
+			f.state.Attrs = make([]Attr, len(p.attrs))
+		}
+		a := &f.state.Attrs[i]
+		if a.Set && ev.Time < a.Time {
 			continue
 		}
 		a.Set, a.Time, a.Value = true, ev.Time, f.texts.own(propVal(v))
@@ -56,7 +63,7 @@ func (s *series) take(f *Frame, t int64) {
 		if ms, isTime := moment(row[i]); isTime {
 			row[i] = feature.OfMoment(ms) // every moment is a whole millisecond
 		}
-		if s.keeps {
+		if s.keeps && (row[i].K == feature.Object || len(row[i].S) > feature.ShortText) {
 			row[i] = f.texts.own(row[i])
 		}
 	}
@@ -66,55 +73,60 @@ func (s *series) take(f *Frame, t int64) {
 	if len(s.needs) == 0 {
 		return
 	}
-	kept := f.state.Series[s.slot]
-	if kept == nil {
-		kept = feature.NewSeries(s.kinds)
-		f.state.Series[s.slot] = kept
-	}
+	var kept *feature.Series
 	if s.latest {
 		row[0] = row[0].Key()
-	}
-	if s.latest && !s.replace(kept, t, row[0]) {
-		return
+		if kept = s.replace(f, t, row[0]); kept == nil {
+			return
+		}
+	} else {
+		kept = f.grow(s.slot)
 	}
 	i := kept.Insert(t, row)
 	for _, a := range s.waits {
-		stored := f.state.Accs[a.slot]
+		stored := f.state.Acc(a.slot)
 		if a.base == s && stored != nil && t <= stored.Until {
 			a.settleLate(f, rowOf(s.slot, i))
 		}
 		a.settle(f)
 	}
-	s.trim(f, kept)
+	kept.Trim(f.now, s.asked(f), f.plan.bound)
+	for _, c := range s.sums {
+		kept.KeepTotals(c)
+	}
+	f.put(s.slot)
 }
 
-// replace makes room for the newest event of a value; false where a newer one is kept.
-func (s *series) replace(kept *feature.Series, t int64, key feature.Val) bool {
+// replace makes room for the newest event of a value; nil where a newer one is kept.
+func (s *series) replace(f *Frame, t int64, key feature.Val) *feature.Series {
 	if key.K == feature.None {
-		return false
+		return nil
 	}
+	kept := f.kept(s.slot)
 	i := kept.Find(0, key)
-	if i >= 0 && kept.Time(i) > t {
-		return false
+	if i < 0 {
+		return f.grow(s.slot)
 	}
-	if i >= 0 {
-		kept.Remove(i)
+	if kept.Time(i) > t {
+		return nil
 	}
-	return true
+	kept.Remove(i)
+	return kept
 }
 
-// trim drops what no rule asks for any more.
-func (s *series) trim(f *Frame, kept *feature.Series) {
-	var buf [8]feature.Need
-	needs := buf[:0]
-	for _, n := range s.widest {
-		if n.after != nil {
+// asked is what rules ask of the series at f's moment.
+func (s *series) asked(f *Frame) []feature.Need {
+	if !s.chased {
+		return s.plain
+	}
+	f.needs = append(f.needs[:0], s.plain...)
+	for i := range s.widest {
+		if after := s.widest[i].after; after != nil {
 			// Nothing up to the newest event of the other series is asked for.
-			if o := f.state.Series[n.after.slot]; o.Len() > 0 {
-				n.Hi = min(n.Hi, f.now-o.Time(o.Len()-1))
+			if o := f.kept(after.slot); o.Len() > 0 {
+				f.needs[i].Hi = min(f.needs[i].Hi, f.now-o.Time(o.Len()-1))
 			}
 		}
-		needs = append(needs, n.Need)
 	}
-	kept.Trim(f.now, needs, f.plan.bound)
+	return f.needs
 }

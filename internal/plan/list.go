@@ -54,7 +54,7 @@ func (l *baseList) require(h int64, n int) {
 
 // window returns the indexes [from, to) of the members at f.now.
 func (l *baseList) window(f *Frame) (s *feature.Series, from, to int) {
-	s = f.state.Series[l.ser.slot]
+	s = f.kept(l.ser.slot)
 	if s == nil {
 		return nil, 0, 0
 	}
@@ -81,7 +81,7 @@ func (l *baseList) failed(f *Frame) bool {
 // any tells whether the list, of errors, has a member.
 func (l *baseList) any(f *Frame) bool {
 	if l.ser.ever != nil && l.hi == feature.Forever {
-		if a := f.state.Accs[l.ser.ever.slot]; a != nil && a.Count > 0 && (l.lo == 0 || a.Least.Int() <= f.now-l.lo) {
+		if a := f.state.Acc(l.ser.ever.slot); a != nil && a.Count > 0 && (l.lo == 0 || a.Least.Int() <= f.now-l.lo) {
 			return true
 		}
 		return false
@@ -109,7 +109,7 @@ func (l *baseList) next(f *Frame) int64 {
 
 // edge returns the next moment at which an event comes into the window or leaves it.
 func (l *baseList) edge(f *Frame) int64 {
-	s := f.state.Series[l.ser.slot]
+	s := f.kept(l.ser.slot)
 	next := int64(feature.Forever)
 	if s == nil || l.lo >= l.hi {
 		return next
@@ -130,7 +130,7 @@ func (l *baseList) edge(f *Frame) int64 {
 // errorEdge returns the next moment at which a list of errors gets its first member or loses its last.
 func (l *baseList) errorEdge(f *Frame) int64 {
 	if l.ser.ever != nil && l.hi == feature.Forever {
-		if a := f.state.Accs[l.ser.ever.slot]; l.lo > 0 && a != nil && a.Count > 0 && a.Least.Int()+l.lo > f.now {
+		if a := f.state.Acc(l.ser.ever.slot); l.lo > 0 && a != nil && a.Count > 0 && a.Least.Int()+l.lo > f.now {
 			return a.Least.Int() + l.lo
 		}
 		return feature.Forever
@@ -305,10 +305,10 @@ func (l *rowsList) require(int64, int) {}
 func (l *rowsList) collect(f *Frame, into []row) ([]row, bool) {
 	start := len(into)
 	kept, until := 0, int64(noTime)
-	if a := f.state.Accs[l.acc.slot]; a != nil {
+	if a := f.state.Acc(l.acc.slot); a != nil {
 		kept, until = a.Rows.Len(), a.Until
 	}
-	slot := len(f.state.Series) + l.acc.slot
+	slot := len(f.open) + l.acc.slot
 	for i := range kept {
 		into = append(into, rowOf(slot, i))
 	}

@@ -181,20 +181,20 @@ func (r *reads) wake(f *Frame) int64 {
 func (x *readPiece) known(f *Frame, since int64) bool {
 	switch x.kind {
 	case pieceNeed:
-		return x.need.known(f, f.state.Series[x.slot], since)
+		return x.need.known(f, f.kept(x.slot), since)
 	case pieceColumn:
-		s := f.state.Series[x.slot]
+		s := f.kept(x.slot)
 		from := s.Len()
 		for _, n := range x.needs {
 			from = min(from, s.From(f.now, n))
 		}
 		return from == s.Len() || s.Time(from) > since
 	case pieceRows:
-		a := f.state.Accs[x.slot]
+		a := f.state.Acc(x.slot)
 		return a == nil || a.Rows.Len() == 0 || a.Rows.Time(0) > since
 	case pieceAttr:
 		// The latest update is known where it is none of before.
-		a := &f.state.Attrs[x.slot]
+		a := f.state.attr(x.slot)
 		return a.Set && a.Time >= since
 	case pieceAcc:
 		return false // something is always missing
@@ -211,7 +211,7 @@ func (n need) known(f *Frame, s *feature.Series, since int64) bool {
 		return true
 	case n.after != nil:
 		// Nothing up to the newest event of the other series is asked for.
-		o := f.state.Series[n.after.slot]
+		o := f.kept(n.after.slot)
 		return o.Len() > 0 && o.Time(o.Len()-1) >= since
 	}
 	return false
@@ -227,7 +227,7 @@ func (x *readPiece) wake(f *Frame, since int64) int64 {
 			next = since + x.need.Hi
 		}
 	case pieceColumn:
-		s := f.state.Series[x.slot]
+		s := f.kept(x.slot)
 		last := s.Time(s.After(since) - 1) // there is one, or the column were known
 		for _, n := range x.needs {
 			if n.Hi != feature.Forever && last+n.Hi > f.now {

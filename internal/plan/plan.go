@@ -185,6 +185,10 @@ func (c *compiler) finish() {
 			s.keeps = s.keeps || a.fold.Oldest+a.fold.Newest > 0
 		}
 		s.widest = widest(s.needs)
+		for _, n := range s.widest {
+			s.plain = append(s.plain, n.Need)
+			s.chased = s.chased || n.after != nil
+		}
 		p.widest = max(p.widest, len(s.cols))
 	}
 	for i := range p.Segments {
@@ -227,20 +231,10 @@ func (p *Plan) Needs() event.Needs { return p.needs }
 // Init makes st the state of a customer without events.
 func (p *Plan) Init(st *State) {
 	*st = State{}
-	if n := len(p.series); n > len(st.series) {
-		st.Series = make([]*feature.Series, n)
-	} else {
-		st.Series = st.series[:n:n]
-	}
-	if n := len(p.accs); n > len(st.accs) {
-		st.Accs = make([]*feature.Acc, n)
-	} else {
-		st.Accs = st.accs[:n:n]
-	}
-	if n := len(p.attrs); n > 0 {
-		st.Attrs = make([]Attr, n)
-	}
 }
+
+// Slots returns the number of slots that the plan uses of a State's series.
+func (p *Plan) Slots() int { return len(p.series) }
 
 // nobody is a member of no segment.
 type nobody struct{}

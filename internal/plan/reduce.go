@@ -40,7 +40,7 @@ func (r *reducer) run(f *Frame) (*feature.Acc, bool) {
 	until := int64(noTime)
 	var total *feature.Acc
 	if r.acc != nil {
-		total = f.state.Accs[r.acc.slot]
+		total = f.state.Acc(r.acc.slot)
 		if r.acc.final == 0 {
 			if total == nil {
 				total = &noEvents
@@ -95,12 +95,12 @@ func (r *reducer) next(f *Frame) int64 {
 
 // settle adds to an acc what has reached its final age at f.now.
 func (a *acc) settle(f *Frame) {
-	s := f.state.Series[a.base.slot]
+	s := f.kept(a.base.slot)
 	if a.final == 0 || s.Len() == 0 {
 		return
 	}
 	limit := f.now - a.final
-	stored := f.state.Accs[a.slot]
+	stored := f.state.Acc(a.slot)
 	until := int64(noTime)
 	if stored != nil {
 		until = stored.Until
@@ -128,7 +128,7 @@ func (a *acc) settleRows(f *Frame, wanted func(t int64, r row) bool) {
 }
 
 func (a *acc) add(f *Frame, t int64, r row) {
-	s := f.state.Series[a.base.slot]
+	s := f.kept(a.base.slot)
 	row := f.vals[:len(a.base.cols)]
 	for i := range row {
 		row[i] = s.Value(r.index(), i)
@@ -153,8 +153,11 @@ func (a *acc) addRow(f *Frame, t int64, row []feature.Val) {
 
 // acc returns a customer's acc, made at its first use.
 func (f *Frame) acc(a *acc) *feature.Acc {
-	stored := f.state.Accs[a.slot]
+	stored := f.state.Acc(a.slot)
 	if stored == nil {
+		if f.state.Accs == nil {
+			f.state.Accs = make([]*feature.Acc, len(f.plan.accs))
+		}
 		stored = &feature.Acc{Until: noTime}
 		f.state.Accs[a.slot] = stored
 	}

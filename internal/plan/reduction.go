@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
@@ -117,6 +119,9 @@ func totalOf(t *feature.Total, of *types.Type) feature.Val {
 func (c *compiler) windowTotal(b *baseList, m colRef, avg bool, t *types.Type) node {
 	b.require(b.hi, feature.All)
 	col := b.series().column(c, m.name, m.body)
+	if !slices.Contains(b.series().sums, col) {
+		b.series().sums = append(b.series().sums, col)
+	}
 	n := node{typ: t, next: b.next}
 	n.eval = func(f *Frame) feature.Val {
 		if b.failed(f) {

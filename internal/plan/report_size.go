@@ -218,7 +218,7 @@ func (z *sizer) rows(s sample) int {
 		kept.Insert(int64(i)*s.gap, row)
 	}
 	if s.atMost {
-		kept.Shed, kept.ShedUntil = atMostCount, base-atMostHistory
+		kept.SetShed(atMostCount, base-atMostHistory)
 	}
 	z.known[id] = len(kept.Append(nil, base))
 	return z.known[id]

@@ -28,11 +28,14 @@ type series struct {
 	cols   []col
 	kinds  []feature.Kind
 	needs  []need
-	widest []need // the needs that no other covers
-	fed    []*acc // settled at once
-	waits  []*acc // settled later: their lists read this series
-	keeps  bool   // rows are kept, in the series or in an acc
-	ever   *acc   // the number of its events and the time of the earliest
+	widest []need         // the needs that no other covers
+	plain  []feature.Need // of widest
+	chased bool           // one of widest has an after
+	sums   []int          // columns of which windows are added up
+	fed    []*acc         // settled at once
+	waits  []*acc         // settled later: their lists read this series
+	keeps  bool           // rows are kept, in the series or in an acc
+	ever   *acc           // the number of its events and the time of the earliest
 	// segments to decide when the series changes.
 	segments []int
 	watch    watch

@@ -138,11 +138,10 @@ func (t *Transfer) Read(r *feature.Reader, base int64, since Since, force int64,
 	if !t.known {
 		p.Read(r, base, st)
 	} else {
-		p.Init(st)
 		readParts(r, func(hash uint32, in *feature.Reader) bool {
 			to, ok := t.series[hash]
 			if ok {
-				st.Series[to.slot] = in.Series(to.was, base).WithColumns(to.kinds, to.from)
+				st.Kept.Put(to.slot, in.Series(to.was, base).WithColumns(to.kinds, to.from))
 			}
 			return ok
 		})
@@ -153,7 +152,7 @@ func (t *Transfer) Read(r *feature.Reader, base int64, since Since, force int64,
 				if a.Rows != nil {
 					a.Rows = a.Rows.WithColumns(to.kinds, to.from)
 				}
-				st.Accs[to.slot] = a
+				p.setAcc(st, to.slot, a)
 			}
 			return ok
 		})
@@ -173,13 +172,13 @@ func (t *Transfer) AppendWorst(dst []byte, since Since, force int64) []byte {
 // since notes in st since when each piece is known; held is what was taken over, nil: of the customer of whom least is known.
 func (t *Transfer) since(since Since, force int64, held, st *State) {
 	for i := range t.origins {
-		if at := t.origins[i].since(since, force, held, t.plan.pieces[i].slot); at != fromStart {
+		if at := t.origins[i].since(t.plan, since, force, held, t.plan.pieces[i].slot); at != fromStart {
 			st.setSince(t.plan, i, at)
 		}
 	}
 }
 
-func (o *origin) since(since Since, force int64, held *State, slot int) int64 {
+func (o *origin) since(p *Plan, since Since, force int64, held *State, slot int) int64 {
 	if o.void {
 		return fromStart
 	}
@@ -190,13 +189,13 @@ func (o *origin) since(since Since, force int64, held *State, slot int) int64 {
 		}
 	}
 	for i := range o.partly {
-		at = min(at, max(since.of(o.partly[i].catalogPiece), reach(o.partly[i].Need, force, held, slot)))
+		at = min(at, max(since.of(o.partly[i].catalogPiece), p.reach(o.partly[i].Need, force, held, slot)))
 	}
 	return at
 }
 
 // reach returns the time after which a series that was kept as o asks holds every event, at a moment.
-func reach(o feature.Need, at int64, held *State, slot int) int64 {
+func (p *Plan) reach(o feature.Need, at int64, held *State, slot int) int64 {
 	whole, first := int64(fromStart), 0
 	if o.Hi != feature.Forever {
 		whole = at - o.Hi
@@ -207,7 +206,8 @@ func reach(o feature.Need, at int64, held *State, slot int) int64 {
 	if held == nil {
 		return at - min(o.Lo, o.Hi)
 	}
-	s := held.Series[slot]
+	var s feature.Series
+	held.Kept.Open(slot, p.series[slot].kinds, &s)
 	if o.Hi != feature.Forever {
 		first = s.After(whole)
 	}
