@@ -25,11 +25,24 @@ var (
 	utf8Mark  = []byte{0xef, 0xbb, 0xbf}
 )
 
-// input is a file that is being read, with the event that it shows.
+// batchSize is how many events are decoded and looked up together.
+const batchSize = 64
+
+// upcoming is an event that was read and waits for its turn. It aliases its input's buffer.
+type upcoming struct {
+	event    event.Event
+	hash     uint32    // of its customer's id
+	customer *customer // nil: not there when the event was read
+	part     *partition
+}
+
+// input is a file that is being read, with the events that are next.
 type input struct {
 	name    string
 	line    int64 // of the line last read, from 1
-	event   event.Event
+	events  [batchSize]upcoming
+	batch   []upcoming // of events, of which those from pos on wait
+	pos     int
 	decoder *event.Decoder
 	stored  io.Reader     // the bytes as stored
 	lines   *bufio.Reader // the content; nil before the first read
@@ -51,6 +64,9 @@ func openFile(path string) (*input, error) {
 	}
 	return in, nil
 }
+
+// next returns the next event. There must be one.
+func (in *input) next() *upcoming { return &in.batch[in.pos] }
 
 // openStdin reads r so that a cancelled context ends a read that waits; idle is called before each such wait.
 func openStdin(ctx context.Context, r io.Reader, idle func() error) *input {
@@ -104,6 +120,12 @@ func (in *input) readLine() ([]byte, error) {
 		line = line[:n-1]
 	}
 	return bytes.TrimSuffix(line, []byte{'\r'}), nil
+}
+
+// holdsLine tells whether a whole line was read from the file and waits in the buffer. Reading it leaves those before it valid.
+func (in *input) holdsLine() bool {
+	waiting, _ := in.lines.Peek(in.lines.Buffered()) // which cannot fail
+	return bytes.IndexByte(waiting, '\n') >= 0
 }
 
 // readLong reads the rest of a line whose beginning fills the buffer; beyond maxLine it is dropped.

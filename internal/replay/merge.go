@@ -14,7 +14,8 @@ func (m *merge) top() *input { return m.files[0].in }
 
 func (m *merge) less(i, j int) bool {
 	a, b := &m.files[i], &m.files[j]
-	return a.in.event.Time < b.in.event.Time || a.in.event.Time == b.in.event.Time && a.order < b.order
+	s, t := a.in.next().event.Time, b.in.next().event.Time
+	return s < t || s == t && a.order < b.order
 }
 
 func (m *merge) swap(i, j int) { m.files[i], m.files[j] = m.files[j], m.files[i] }

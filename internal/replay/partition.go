@@ -3,10 +3,8 @@ package replay
 import (
 	"context"
 	"math"
-	"strings"
 
 	"github.com/ruas/ruas/internal/engine"
-	"github.com/ruas/ruas/internal/event"
 )
 
 // partition is a part of the customers with a clock of its own.
@@ -15,35 +13,31 @@ type partition struct {
 	engine    *engine.Engine
 	out       output
 	now       int64 // the clock; math.MinInt64 before the first event
-	customers map[string]*customer
+	customers customers
 	timers    timers
 	changes   []engine.Change
 }
 
-type customer struct {
-	engine.Customer
-	timer int // its place in the timers, or none
-}
-
 func newPartition(ctx context.Context, e *engine.Engine, out output) *partition {
-	return &partition{ctx: ctx, engine: e, out: out, now: math.MinInt64, customers: map[string]*customer{}}
+	return &partition{ctx: ctx, engine: e, out: out, now: math.MinInt64, customers: newCustomers(e)}
 }
 
 // apply moves the clock to the event, then applies it. Moments before the event's time come first; those at the clock wait, for
 // more events of the same millisecond may come.
-func (p *partition) apply(ev *event.Event) error {
+func (p *partition) apply(x *upcoming) error {
+	ev := &x.event
 	if ev.Time > p.now {
 		if err := p.fire(ev.Time); err != nil {
 			return err
 		}
 		p.now = ev.Time
 	}
-	c := p.customers[ev.Customer]
+	c := x.customer
 	if c == nil {
-		id := strings.Clone(ev.Customer)
-		c = &customer{timer: none}
-		p.engine.Init(&c.Customer, id)
-		p.customers[id] = c
+		// Another event may have been its first since the batch was looked up.
+		if c = p.customers.find(x.hash, ev.Customer); c == nil {
+			c = p.customers.add(x.hash, ev.Customer)
+		}
 	}
 	p.changes = p.engine.Apply(&c.Customer, ev, p.now, p.changes[:0])
 	p.timers.schedule(c)
@@ -53,8 +47,8 @@ func (p *partition) apply(ev *event.Event) error {
 // fire lets happen all that time alone moves before t.
 func (p *partition) fire(t int64) error {
 	for n := 1; ; n++ {
-		c, at := p.timers.soonest()
-		if at >= t {
+		c, at := p.timers.soonest(t)
+		if c == nil {
 			return nil
 		}
 		if n%checkEvery == 0 {

@@ -70,7 +70,7 @@ func Run(ctx context.Context, opt Options) (Result, error) {
 	r.result.Changes = r.out.written()
 	r.result.Clock = math.MinInt64
 	for _, p := range r.parts {
-		r.result.Customers += len(p.customers)
+		r.result.Customers += p.customers.n
 		r.result.Clock = max(r.result.Clock, p.now)
 	}
 	r.progress.finish(&r.result)
@@ -91,6 +91,7 @@ type run struct {
 	rejects  Rejects
 	progress *progress
 	result   Result
+	fetched  uint64 // what was fetched ahead of its use; nobody reads it
 }
 
 func newRun(ctx context.Context, opt Options) (*run, error) {
@@ -175,23 +176,18 @@ func (r *run) loop() error {
 	end := r.until
 	for n := 1; !r.files.empty(); n++ {
 		in := r.files.top()
-		ev := &in.event
-		if r.bounded && ev.Time > r.until {
+		x := in.next()
+		if ev := &x.event; r.bounded && ev.Time > r.until {
 			r.result.LeftOut++
 		} else {
 			if !r.bounded {
 				end = max(end, ev.Time)
 			}
-			p := r.parts[0]
-			if len(r.parts) > 1 {
-				p = r.parts[partitionOf(ev.Customer, len(r.parts))]
-			}
-			if err := p.apply(ev); err != nil {
+			if err := x.part.apply(x); err != nil {
 				return err
 			}
 			r.result.Events++
 		}
-		// The event aliases its file's line: the next line is read only now.
 		ok, err := r.next(in)
 		if err != nil {
 			return err
@@ -227,9 +223,14 @@ func (r *run) check() error {
 	return r.out.advance()
 }
 
-// next reads the file's next good event into in.event. It is false at the end of the file.
+// next moves on to the file's next good event. It is false at the end of the file.
 func (r *run) next(in *input) (bool, error) {
-	for {
+	if in.pos++; in.pos < len(in.batch) {
+		return true, nil
+	}
+	// The events alias their file's lines: the next ones are read only when all are done.
+	in.batch, in.pos = in.events[:0], 0
+	for len(in.batch) == 0 || len(in.batch) < batchSize && in.holdsLine() {
 		line, err := in.readLine()
 		if errors.Is(err, io.EOF) {
 			return false, nil
@@ -240,9 +241,11 @@ func (r *run) next(in *input) (bool, error) {
 		if len(line) == 0 {
 			continue
 		}
-		err = in.decoder.Decode(line, &in.event)
+		n := len(in.batch)
+		err = in.decoder.Decode(line, &in.events[n].event)
 		if err == nil {
-			return true, nil
+			in.batch = in.events[:n+1]
+			continue
 		}
 		r.result.Rejected++
 		if err := r.rejects.Reject(in.name, in.line, err, line); err != nil {
@@ -252,6 +255,30 @@ func (r *run) next(in *input) (bool, error) {
 			if err := r.ctx.Err(); err != nil {
 				return false, err
 			}
+		}
+	}
+	r.lookUp(in.batch)
+	return true, nil
+}
+
+// lookUp finds the customers of a batch. Each step is done for all of them before the next, so that they wait for memory together.
+func (r *run) lookUp(batch []upcoming) {
+	for i := range batch {
+		x := &batch[i]
+		x.part = r.parts[0]
+		if len(r.parts) > 1 {
+			x.part = r.parts[partitionOf(x.event.Customer, len(r.parts))]
+		}
+		x.hash = x.part.customers.hash(x.event.Customer)
+		r.fetched += uint64(x.part.customers.fetch(x.hash))
+	}
+	for i := range batch {
+		x := &batch[i]
+		x.customer = x.part.customers.find(x.hash, x.event.Customer)
+	}
+	for i := range batch {
+		if c := batch[i].customer; c != nil {
+			r.fetched += c.Fetch()
 		}
 	}
 }
@@ -268,7 +295,7 @@ func (r *run) lowest() int64 {
 func (r *run) customers() int {
 	n := 0
 	for _, p := range r.parts {
-		n += len(p.customers)
+		n += p.customers.n
 	}
 	return n
 }
