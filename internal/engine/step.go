@@ -135,9 +135,9 @@ func (s *stepper) decide(c *Customer, now int64, cause Cause, eventID string, ou
 			out = append(out, Change{
 				Customer: c.id, Segment: segment, Join: in, Time: now, Cause: cause, EventID: eventID, Seq: seq,
 			})
-			touched.AddAll(s.plan.Segments[segment].Asked)
+			touched.AddAll(s.plan.Asked(segment))
 		} else if unknown {
-			touched.AddAll(s.plan.Segments[segment].Asked) // what was unknown may be known, without a flip
+			touched.AddAll(s.plan.Asked(segment)) // what was unknown may be known, without a flip
 		}
 		c.setDue(place, segment, s.plan.Next(f, segment, in))
 	}

@@ -88,12 +88,13 @@ func not(v feature.Val) feature.Val {
 
 // and is CEL's &&: false absorbs an error. Where one side is false, only its own change can change the whole.
 func (c *compiler) and(a, b node) node {
+	left, right := a.eval, b.eval
 	n := node{typ: types.BoolType, safe: a.safe && b.safe, guard: stricter(a.guard, b.guard), judged: judgeBoth(&a, &b, feature.Val.False), eval: func(f *Frame) feature.Val {
-		x := a.eval(f)
+		x := left(f)
 		if x.False() {
 			return x
 		}
-		y := b.eval(f)
+		y := right(f)
 		if y.False() || x.K != feature.None {
 			return y
 		}
@@ -107,12 +108,13 @@ func (c *compiler) and(a, b node) node {
 
 // or is CEL's ||: true absorbs an error.
 func (c *compiler) or(a, b node) node {
+	left, right := a.eval, b.eval
 	n := node{typ: types.BoolType, safe: a.safe && b.safe, judged: judgeBoth(&a, &b, feature.Val.True), eval: func(f *Frame) feature.Val {
-		x := a.eval(f)
+		x := left(f)
 		if x.True() {
 			return x
 		}
-		y := b.eval(f)
+		y := right(f)
 		if y.True() || x.K != feature.None {
 			return y
 		}

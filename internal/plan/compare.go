@@ -35,17 +35,7 @@ func (c *compiler) compare(op relation, left, right ast.Expr, sc *scope) node {
 		return n
 	}
 	a, b := c.expr(left, sc), c.expr(right, sc)
-	n := node{typ: types.BoolType, safe: a.safe && b.safe, next: earliest(&a, &b), eval: func(f *Frame) feature.Val {
-		x := a.eval(f)
-		if x.K == feature.None {
-			return x
-		}
-		r, ok := order(x, b.eval(f))
-		if !ok {
-			return feature.Val{}
-		}
-		return feature.OfBool(op&r != 0)
-	}}
+	n := node{typ: types.BoolType, safe: a.safe && b.safe, next: earliest(&a, &b), eval: ordering(op, &a, &b)}
 	switch {
 	case a.missing != "" && b.safe:
 		n.missing = a.missing
@@ -61,6 +51,29 @@ func (c *compiler) compare(op relation, left, right ast.Expr, sc *scope) node {
 		n.guard = a.total.guard(op, k)
 	}
 	return n
+}
+
+// ordering is the value of <, <=, > and >=.
+func ordering(op relation, a, b *node) func(f *Frame) feature.Val {
+	against := func(x, y feature.Val) feature.Val {
+		r, ok := order(x, y)
+		if !ok {
+			return feature.Val{}
+		}
+		return feature.OfBool(op&r != 0)
+	}
+	left, right := a.eval, b.eval
+	if b.constant {
+		k := right(nil)
+		return func(f *Frame) feature.Val { return against(left(f), k) }
+	}
+	return func(f *Frame) feature.Val {
+		x := left(f)
+		if x.K == feature.None {
+			return x
+		}
+		return against(x, right(f))
+	}
 }
 
 // flipOf returns the next change of a comparison of a number of days with a constant; nil for any other comparison.
@@ -128,15 +141,16 @@ func (c *compiler) countAgainst(op relation, size ast.Expr, k int64, sc *scope) 
 		out.guard = n.guard.reaching(op, int(k))
 		return out, true
 	}
+	count := n.eval
 	out := node{typ: types.BoolType, safe: n.safe, next: n.next, guard: n.guard.reaching(op, int(k)), eval: func(f *Frame) feature.Val {
-		v := n.eval(f)
+		v := count(f)
 		if v.K == feature.None {
 			return v
 		}
 		return feature.OfBool(op&orderOf(v.Int(), k) != 0)
 	}}
 	if n.grows {
-		out.hint = atLeast(op, int(k), func(f *Frame, count int) bool { return n.eval(f).Int() >= int64(count) })
+		out.hint = atLeast(op, int(k), func(f *Frame, n int) bool { return count(f).Int() >= int64(n) })
 	}
 	return out, true
 }

@@ -45,10 +45,11 @@ type Plan struct {
 	zoneAttr int // slot of the attribute time_zone; -1: no rule looks at it
 	bound    int
 	vars     int
-	widest   int      // the greatest number of columns
-	growth   []growth // by event type
-	dawn     []int    // the segments that may have members of whom there are no events
-	profile  int      // index of the type profile
+	widest   int       // the greatest number of columns
+	growth   []growth  // by event type
+	deciders []decider // of the Segments
+	dawn     []int     // the segments that may have members of whom there are no events
+	profile  int       // index of the type profile
 
 	bySeries, byAcc, byAttr, bySegment map[uint32]int // slots by the hashes of their definitions
 
@@ -81,6 +82,13 @@ type Segment struct {
 	hasUntil    bool
 	uses        *uses
 	reads       *reads // all that when and until look at
+}
+
+// decider is what of a Segment every decision needs, in one line of a cache.
+type decider struct {
+	when, until         func(f *Frame) feature.Val // until is nil where there is none
+	nextWhen, nextUntil func(f *Frame) int64
+	asked               []int
 }
 
 // Feature is a compiled feature. One that is a list of events has no value of its own.
@@ -212,6 +220,10 @@ func (c *compiler) finish() {
 	for i := range p.attrs {
 		p.attrs[i].watch = p.newWatch(p.attrs[i].segments)
 	}
+	for i := range p.Segments {
+		s := &p.Segments[i]
+		p.deciders = append(p.deciders, decider{when: s.when.eval, until: s.until.eval, nextWhen: s.when.next, nextUntil: s.until.next, asked: s.Asked})
+	}
 	p.measure(c.schema.Types)
 	c.identify()
 	p.dawn = p.membersByTime()
@@ -259,6 +271,9 @@ func (p *Plan) membersByTime() (segments []int) {
 // Begin touches what is to be decided of a new customer beside what the first event touches.
 func (p *Plan) Begin(touched *Touched) { touched.AddAll(p.dawn) }
 
+// Asked returns the segments that ask for one with in_segment.
+func (p *Plan) Asked(segment int) []int { return p.deciders[segment].asked }
+
 // Decide tells whether the customer that f is bound to belongs to a segment, where it did (in) or did not before. An error
 // counts as false.
 //
@@ -268,14 +283,14 @@ func (p *Plan) Decide(f *Frame, segment int, in bool) bool {
 		is, _ := p.judge(f, segment, in)
 		return is
 	}
-	s := &p.Segments[segment]
+	s := &p.deciders[segment]
 	switch {
-	case !s.hasUntil:
-		return s.when.eval(f).True()
+	case s.until == nil:
+		return s.when(f).True()
 	case in:
-		return !s.until.eval(f).True()
+		return !s.until(f).True()
 	}
-	return s.when.eval(f).True() && !s.until.eval(f).True()
+	return s.when(f).True() && !s.until(f).True()
 }
 
 // Next returns a moment after now at which Decide may give another answer than in, which it gives now, by time alone: nothing
@@ -284,8 +299,8 @@ func (p *Plan) Next(f *Frame, segment int, in bool) int64 {
 	if f.state.since != nil {
 		return p.nextJudged(f, segment, in)
 	}
-	s := &p.Segments[segment]
-	if s.when.next == nil && (!s.hasUntil || s.until.next == nil) {
+	s := &p.deciders[segment]
+	if s.nextWhen == nil && s.nextUntil == nil {
 		return feature.Forever
 	}
 	now := f.now
@@ -293,11 +308,11 @@ func (p *Plan) Next(f *Frame, segment int, in bool) int64 {
 	most := f.walked + maxWalk
 	for steps := 0; steps < maxSteps && (steps == 0 || f.walked < most); steps++ {
 		next := int64(feature.Forever)
-		if !s.hasUntil || !in {
-			next = s.when.nextChange(f)
+		if s.nextWhen != nil && (s.until == nil || !in) {
+			next = s.nextWhen(f)
 		}
-		if s.hasUntil {
-			next = min(next, s.until.nextChange(f))
+		if s.nextUntil != nil {
+			next = min(next, s.nextUntil(f))
 		}
 		if next == feature.Forever {
 			return next
