@@ -72,7 +72,7 @@ type Options struct {
 	BatchBytes     int // 16 MiB of output
 	ReadAhead      int // 10,000 records a source
 	CacheCustomers int // 50,000 a partition
-	Deadlines      int // 200,000 read into memory at once a partition
+	Deadlines      int // 50,000 read into memory at once a partition
 	// LookForTopics (30 s) is how often the topics of optional sources that do not exist are looked for.
 	LookForTopics time.Duration
 	// StopTimeout (20 s) is how long the batch in hand may take when partitions are given up.
@@ -114,7 +114,7 @@ func New(opt Options) (*Pipeline, error) {
 	for _, d := range []struct {
 		of *int
 		is int
-	}{{&opt.BatchRecords, 20_000}, {&opt.BatchBytes, 16 << 20}, {&opt.ReadAhead, 10_000}, {&opt.CacheCustomers, 50_000}, {&opt.Deadlines, 200_000}} {
+	}{{&opt.BatchRecords, 20_000}, {&opt.BatchBytes, 16 << 20}, {&opt.ReadAhead, 10_000}, {&opt.CacheCustomers, 50_000}, {&opt.Deadlines, 50_000}} {
 		if *d.of <= 0 {
 			*d.of = d.is
 		}
