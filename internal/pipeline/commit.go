@@ -174,18 +174,33 @@ func (s *session) stateMessages(b *batch, tx *Transaction, room *arena) *Update 
 	for _, c := range b.rescheduled {
 		s.deadline(u, c)
 	}
+	s.members(b, u)
+	return u
+}
+
+// members notes who is in or out of a segment now and was not before: most who join one and leave it again do both in one large batch.
+func (s *session) members(b *batch, u *Update) {
+	type flip struct {
+		c       *customer
+		segment int
+	}
+	seen := make(map[flip]struct{}, len(b.changes))
 	for i := range b.changes {
-		ch := &b.changes[i]
-		m := Membership{ch.Customer, s.nameOf(ch.Segment)}
-		switch in := b.by[i].state.In(ch.Segment); {
-		case in != ch.Join: // another change follows
+		first := &b.changes[i]
+		f := flip{b.by[i], first.Segment}
+		if _, ok := seen[f]; ok {
+			continue
+		}
+		seen[f] = struct{}{}
+		m := Membership{first.Customer, s.nameOf(first.Segment)}
+		switch in := f.c.state.In(first.Segment); {
+		case in != first.Join: // it is as it was
 		case in:
 			u.Joined = append(u.Joined, m)
 		default:
 			u.Left = append(u.Left, m)
 		}
 	}
-	return u
 }
 
 // deadline writes a customer's deadline where the view would else wake it too late, or for nothing.
