@@ -1,8 +1,8 @@
 package ruas.bench.flink;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.io.IOException;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -10,10 +10,9 @@ import java.util.Map;
 /**
  * What the harness asks for.
  *
- * @param mode the option that is measured apart: "aligned" holds back partitions that are ahead; "" is the default
  * @param dir where checkpoints are written
  */
-record Arguments(String brokers, Input measured, Input warmUp, int commitMillis, String mode, Path dir, int threads) {
+record Arguments(String brokers, Input measured, Input warmUp, int commitMillis, Path dir, int threads) {
     /** One run of the job: the group and prefix of all ids, the topics of events and the topic of changes. */
     record Input(String app, List<String> topics, String out) {}
 
@@ -30,7 +29,6 @@ record Arguments(String brokers, Input measured, Input warmUp, int commitMillis,
                 input(flags, ""),
                 flags.containsKey("warm-topics") ? input(flags, "warm-") : null,
                 Integer.parseInt(need(flags, "commit-ms")),
-                flags.getOrDefault("mode", ""),
                 flags.containsKey("dir") ? Path.of(flags.get("dir")) : Files.createTempDirectory("flink-peer"),
                 Integer.parseInt(flags.getOrDefault("threads", "2")));
     }

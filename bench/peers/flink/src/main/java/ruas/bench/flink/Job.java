@@ -1,10 +1,10 @@
 package ruas.bench.flink;
 
-import java.time.Duration;
+import static org.apache.flink.api.common.typeinfo.PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO;
+
 import java.util.Map;
 import java.util.Properties;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
-import org.apache.flink.api.common.typeinfo.PrimitiveArrayTypeInfo;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.java.tuple.Tuple2;
 import org.apache.flink.configuration.Configuration;
@@ -16,7 +16,6 @@ import org.apache.flink.connector.kafka.source.enumerator.initializer.OffsetsIni
 import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
-import org.apache.kafka.clients.consumer.OffsetResetStrategy;
 
 /** The job: the three topics, by customer, into changes, exactly once. */
 final class Job {
@@ -27,20 +26,18 @@ final class Job {
         StreamExecutionEnvironment env = StreamExecutionEnvironment.createLocalEnvironment(settings(args, input));
         WatermarkStrategy<CustomerEvent> watermarks = WatermarkStrategy.<CustomerEvent>forMonotonousTimestamps()
                 .withTimestampAssigner((e, recordTime) -> e.event.time);
-        if (args.mode().equals("aligned")) {
-            watermarks = watermarks.withWatermarkAlignment("topics", Duration.ofDays(2), Duration.ofMillis(100));
-        }
         DataStream<Tuple2<byte[], byte[]>> changes = env.fromSource(source(args, input), watermarks, "events")
                 .keyBy(e -> e.customer, Types.STRING)
                 .process(new Segmentation())
-                .returns(Types.TUPLE(PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO, PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO));
+                .returns(Types.TUPLE(BYTE_PRIMITIVE_ARRAY_TYPE_INFO, BYTE_PRIMITIVE_ARRAY_TYPE_INFO));
         changes.sinkTo(sink(args, input)).name("changes");
         return env.executeAsync(input.app());
     }
 
     private static Configuration settings(Arguments args, Arguments.Input input) {
-        // An event waits for the next watermark, so a tenth of the latency of a commit goes there.
-        int watermarkMillis = Math.max(10, args.commitMillis() / 10);
+        // Each watermark wakes the customers who have had events since the last, so the fewer the cheaper. Where commits are frequent,
+        // for latency, an event should not wait long for the watermark before it waits for the commit.
+        int watermarkMillis = args.commitMillis() >= 1000 ? 250 : Math.max(10, args.commitMillis() / 10);
         return Configuration.fromMap(Map.ofEntries(
                 Map.entry("parallelism.default", String.valueOf(args.threads())),
                 Map.entry("pipeline.object-reuse", "true"),
@@ -61,10 +58,12 @@ final class Job {
                 .setGroupId(input.app())
                 .setClientIdPrefix(input.app())
                 .setTopics(input.topics())
-                .setStartingOffsets(OffsetsInitializer.committedOffsets(OffsetResetStrategy.EARLIEST))
+                .setStartingOffsets(OffsetsInitializer.earliest())
                 .setDeserializer(new Records())
                 .setProperty("max.poll.records", "5000")
                 .setProperty("max.partition.fetch.bytes", "4194304")
+                .setProperty("fetch.max.bytes", "67108864")
+                .setProperty("check.crcs", "false")
                 .build();
     }
 
