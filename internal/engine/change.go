@@ -8,6 +8,7 @@ import (
 	"math"
 	"sort"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"cel.dev/cel-go/common/types"
@@ -106,7 +107,40 @@ func appendID(dst []byte, ch *Change, segment string) []byte {
 
 // AppendTime writes a moment in UTC, always with three decimals.
 func AppendTime(dst []byte, ms int64) []byte {
-	return time.UnixMilli(ms).UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z")
+	day := ms / feature.DayMS
+	if ms < 0 || day > lastDay {
+		return time.UnixMilli(ms).UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z")
+	}
+	date := lastDate.Load()
+	if date == nil || date.day != day {
+		date = &dateText{day: day}
+		time.UnixMilli(ms).UTC().AppendFormat(date.text[:0], "2006-01-02T")
+		lastDate.Store(date)
+	}
+	dst = append(dst, date.text[:]...)
+	in := int(ms - day*feature.DayMS)
+	s := in / 1000
+	dst = appendTwo(dst, s/3600, ':')
+	dst = appendTwo(dst, s/60%60, ':')
+	dst = appendTwo(dst, s%60, '.')
+	in %= 1000
+	return append(dst, byte('0'+in/100), byte('0'+in/10%10), byte('0'+in%10), 'Z')
+}
+
+// lastDay is the last day of the year 9999, counted from 1970.
+const lastDay = 2932896
+
+// dateText is the text of a day, counted from 1970.
+type dateText struct {
+	day  int64
+	text [len("2006-01-02T")]byte
+}
+
+// lastDate is the day that was written last: mostly the next one too.
+var lastDate atomic.Pointer[dateText]
+
+func appendTwo(dst []byte, n int, end byte) []byte {
+	return append(dst, byte('0'+n/10), byte('0'+n%10), end)
 }
 
 // maxFeatures is the most that the features of a change take, in bytes: with two ids and its key a record holds no more than 900 kB.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -157,5 +158,26 @@ func TestCauses(t *testing.T) {
 		if cause.String() != want {
 			t.Errorf("cause %d is %s, want %s", cause, cause, want)
 		}
+	}
+}
+
+// TestAppendTime holds the writing of moments against the standard library's, around days, years and the ends of what it writes itself.
+func TestAppendTime(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 0))
+	check := func(ms int64) {
+		t.Helper()
+		want := time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z")
+		if got := string(AppendTime(nil, ms)); got != want {
+			t.Errorf("%d is written %s, want %s", ms, got, want)
+		}
+	}
+	const last = 253402300799999 // of the year 9999
+	for _, ms := range []int64{0, -1, 1, last, last + 1, last + 86_400_000, 951782400000, 951868799999, math.MinInt64 / 2, math.MaxInt64 / 2, -62135596800000} {
+		check(ms)
+	}
+	for range 20_000 {
+		ms := r.Int64N(last)
+		check(ms)
+		check(ms + r.Int64N(100_000))
 	}
 }

@@ -9,23 +9,43 @@ import (
 
 // Customer is the state of one customer. One goroutine at a time may use it.
 type Customer struct {
-	id string
+	// A step pays for each place in memory that it looks at: what nearly all look at stands first.
+	deadline int64
+	// at is the moment of the latest decision.
+	at      int64
+	id      string
+	state   plan.State
+	members []member // sorted by segment
+	due     []due    // sorted by moment, then by segment
+	room    int      // how much the encoding may grow before it is measured
 	// born: there was an event. Nobody is a member before.
 	born bool
-	// at is the moment of the latest decision.
-	at       int64
-	state    plan.State
-	members  []member // sorted by segment
-	due      []due    // sorted by moment, then by segment
-	deadline int64
-	asides   []Aside // sorted by time, ties in order of arrival
-	shed     int64   // attributes that lost their value for want of room; the parts of state count their own
-	room     int     // how much the encoding may grow before it is measured
+	rare *rare // nil for nearly all
 
-	// Most customers have few memberships and deadlines: they stand beside the rest, for a step pays for each place in memory
-	// that it looks at.
-	firstMembers [4]member
-	firstDue     [4]due
+	// Most customers have few memberships and deadlines: they stand beside the rest.
+	firstMembers [2]member
+	firstDue     [1]due
+}
+
+// rare is what few customers have.
+type rare struct {
+	asides []Aside // sorted by time, ties in order of arrival
+	shed   int64   // attributes that lost their value for want of room; the parts of state count their own
+}
+
+// more is what is rare of c, made where there is nothing.
+func (c *Customer) more() *rare {
+	if c.rare == nil {
+		c.rare = new(rare)
+	}
+	return c.rare
+}
+
+func (c *Customer) asides() []Aside {
+	if c.rare == nil {
+		return nil
+	}
+	return c.rare.asides
 }
 
 // Aside is an event that is ahead of the present: it waits for its time as it came.
@@ -53,48 +73,53 @@ func (e *Engine) Init(c *Customer, id string) {
 // Fetch reads from the memory that a step of c will look at, for those who know some events ahead whose turn it will be: by then the
 // processor has it at hand. What it returns means nothing.
 func (c *Customer) Fetch() uint64 {
-	return uint64(c.deadline) + uint64(len(c.due)) + c.state.Kept.Fetch()
+	x := uint64(c.deadline) + uint64(c.room) + c.firstMembers[1].seq + c.state.Kept.Fetch()
+	if n := len(c.members); n > 0 {
+		x += c.members[0].seq + c.members[n-1].seq
+	}
+	return x
 }
 
 // ID returns the customer's id.
 func (c *Customer) ID() string { return c.id }
 
 // Empty tells that nothing is known of the customer.
-func (c *Customer) Empty() bool { return !c.born && len(c.asides) == 0 }
+func (c *Customer) Empty() bool { return !c.born && len(c.asides()) == 0 }
 
 // Deadline returns the next moment at which time alone may flip a segment; Never where it cannot.
 func (c *Customer) Deadline() int64 { return c.deadline }
 
 // Aside returns the earliest event that was set aside.
 func (c *Customer) Aside() (a Aside, ok bool) {
-	if len(c.asides) == 0 {
+	if len(c.asides()) == 0 {
 		return Aside{}, false
 	}
-	return c.asides[0], true
+	return c.rare.asides[0], true
 }
 
 // SetAside keeps an event until its time. It clones the record.
 func (c *Customer) SetAside(a Aside) {
 	a.Record = slices.Clone(a.Record)
 	c.room -= len(a.Record) + len(a.Source)
-	i := len(c.asides)
-	for i > 0 && c.asides[i-1].Time > a.Time {
+	r := c.more()
+	i := len(r.asides)
+	for i > 0 && r.asides[i-1].Time > a.Time {
 		i--
 	}
-	c.asides = slices.Insert(c.asides, i, a)
+	r.asides = slices.Insert(r.asides, i, a)
 }
 
 // TakeAside removes and returns the earliest event that was set aside, of those of one time that of the source with the least rank, then
 // the one that came first. There must be one.
 func (c *Customer) TakeAside(rank func(source string) int) Aside {
-	first := 0
-	for i := 1; i < len(c.asides) && c.asides[i].Time == c.asides[0].Time; i++ {
-		if rank(c.asides[i].Source) < rank(c.asides[first].Source) {
+	first, asides := 0, c.rare.asides
+	for i := 1; i < len(asides) && asides[i].Time == asides[0].Time; i++ {
+		if rank(asides[i].Source) < rank(asides[first].Source) {
 			first = i
 		}
 	}
-	a := c.asides[first]
-	c.asides = slices.Delete(c.asides, first, first+1)
+	a := asides[first]
+	c.rare.asides = slices.Delete(asides, first, first+1)
 	return a
 }
 

@@ -56,10 +56,10 @@ func (e *Engine) encode(c *Customer, dst []byte) []byte {
 	if seen.Len() > old {
 		flags |= hasSeen
 	}
-	if len(c.asides) > 0 {
+	if len(c.asides()) > 0 {
 		flags |= hasAsides
 	}
-	if c.shed > 0 {
+	if c.rare != nil && c.rare.shed > 0 {
 		flags |= hasShed
 	}
 	v := byte(version)
@@ -70,7 +70,7 @@ func (e *Engine) encode(c *Customer, dst []byte) []byte {
 	dst = append(dst, v, flags)
 	dst = binary.AppendVarint(dst, c.at)
 	if flags&hasShed != 0 {
-		dst = binary.AppendUvarint(dst, uint64(c.shed))
+		dst = binary.AppendUvarint(dst, uint64(c.rare.shed))
 	}
 	dst = e.appendMembers(c, dst)
 	if flags&hasSeen != 0 {
@@ -81,8 +81,8 @@ func (e *Engine) encode(c *Customer, dst []byte) []byte {
 		}
 	}
 	if flags&hasAsides != 0 {
-		dst = binary.AppendUvarint(dst, uint64(len(c.asides)))
-		for _, a := range c.asides {
+		dst = binary.AppendUvarint(dst, uint64(len(c.asides())))
+		for _, a := range c.asides() {
 			dst = binary.AppendVarint(dst, a.Time-c.at)
 			dst = feature.AppendString(dst, a.Source)
 			dst = feature.AppendString(dst, string(a.Record))
@@ -140,7 +140,7 @@ func (e *Engine) decode(id string, b []byte, read func(c *Customer, r *feature.R
 	scratch := stores.Get().(*feature.Store)
 	c.state.Kept = *scratch
 	if flags&hasShed != 0 {
-		c.shed = r.Natural()
+		c.more().shed = r.Natural()
 	}
 	e.readMembers(c, r)
 	if flags&hasSeen != 0 {
@@ -148,7 +148,7 @@ func (e *Engine) decode(id string, b []byte, read func(c *Customer, r *feature.R
 	}
 	if flags&hasAsides != 0 {
 		for n := r.Count(); n > 0 && r.Err() == nil; n-- {
-			c.asides = append(c.asides, Aside{Time: c.at + r.Int(), Source: r.String(), Record: []byte(r.String())})
+			c.more().asides = append(c.asides(), Aside{Time: c.at + r.Int(), Source: r.String(), Record: []byte(r.String())})
 		}
 	}
 	var unknown plan.Since

@@ -33,13 +33,19 @@ func (s *stepper) fit(c *Customer) (shed bool) {
 func (e *Engine) halve(c *Customer) bool {
 	attribute, ok := e.plan.Halve(&c.state, c.at)
 	if attribute {
-		c.shed++
+		c.more().shed++
 	}
 	return ok
 }
 
 // Shed returns how many entries of c's state the bounds pushed out while a rule still asked for them. It never falls.
-func (e *Engine) Shed(c *Customer) int64 { return c.shed + c.state.Shed() }
+func (e *Engine) Shed(c *Customer) int64 {
+	n := c.state.Shed()
+	if c.rare != nil {
+		n += c.rare.shed
+	}
+	return n
+}
 
 // maxAsides is the most that a customer's events ahead of the present may take, in bytes.
 const maxAsides = 400_000
@@ -47,8 +53,8 @@ const maxAsides = 400_000
 // Holds tells whether there is room for another event that is ahead of the present.
 func (c *Customer) Holds(a Aside) bool {
 	n := len(a.Record)
-	for i := range c.asides {
-		n += len(c.asides[i].Record)
+	for _, old := range c.asides() {
+		n += len(old.Record)
 	}
 	return n <= maxAsides
 }

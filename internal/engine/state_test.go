@@ -244,7 +244,7 @@ func TestGoldenStateHasEverything(t *testing.T) {
 			}
 		}
 	}
-	for _, a := range c.state.Attrs {
+	for _, a := range c.state.Attrs() {
 		if a.Set {
 			has[fmt.Sprint("attribute of kind ", a.Value.K)] = true
 		}
@@ -256,7 +256,7 @@ func TestGoldenStateHasEverything(t *testing.T) {
 		has["due"] = has["due"] || m.at != Never
 	}
 	has["seen"] = b.eng.ids(c) > 0
-	has["asides"] = len(c.asides) > 0
+	has["asides"] = len(c.asides()) > 0
 	for _, want := range []string{
 		"series", "series that shed", "column of kind 1", "column of kind 2", "column of kind 3", "column of kind 4", "column of kind 5", "column of kind 7",
 		"column with gaps", "doubles without a scale",

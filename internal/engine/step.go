@@ -32,7 +32,6 @@ func (e *Engine) Apply(c *Customer, ev *event.Event, clock int64, out []Change) 
 		return out
 	}
 	s := e.stepper(c, clock)
-	defer s.done()
 	e.plan.Ingest(s.frame, ev, s.touched)
 	s.held(c)
 	if !c.born {
@@ -44,19 +43,21 @@ func (e *Engine) Apply(c *Customer, ev *event.Event, clock int64, out []Change) 
 	}
 	// What time alone would have moved at this very moment counts as moved by the event.
 	s.dueBy(c, clock)
-	return s.decide(c, clock, CauseEvent, ev.ID, out)
+	out = s.decide(c, clock, CauseEvent, ev.ID, out)
+	s.done()
+	return out
 }
 
 // Fire decides c wherever time alone may move it at or before m, in order of the moments.
 func (e *Engine) Fire(c *Customer, m int64, out []Change) []Change {
 	s := e.stepper(c, m)
-	defer s.done()
 	for c.deadline <= m {
 		now := c.deadline
 		s.frame.Bind(&c.state, c, now)
 		s.dueBy(c, now)
 		out = s.decide(c, now, CauseTime, "", out)
 	}
+	s.done()
 	return out
 }
 

@@ -8,7 +8,7 @@ import "slices"
 // order: a word of head, length and room, and the rows.
 type Store struct {
 	block []uint64
-	rests []slotRest // sorted by slot
+	rests *[]slotRest // sorted by slot; nil, as of nearly all: none
 }
 
 // slotRest is what a series has beside its rows.
@@ -77,15 +77,15 @@ func (st *Store) Open(slot int, kinds []Kind, s *Series) {
 	head, n, room := unpackHead(st.block[off])
 	s.kinds, s.head, s.n, s.rest = kinds, head, n, nil
 	s.rows = st.block[off+1 : off+1+room*(1+len(kinds))]
-	if len(st.rests) > 0 {
+	if st.rests != nil {
 		s.rest = st.restOf(slot)
 	}
 }
 
 func (st *Store) restOf(slot int) *rest {
-	for i := range st.rests {
-		if st.rests[i].slot == slot {
-			return st.rests[i].rest
+	for _, r := range *st.rests {
+		if r.slot == slot {
+			return r.rest
 		}
 	}
 	return nil
@@ -189,22 +189,16 @@ func (st *Store) narrow(i, off, w int) {
 	}
 }
 
-// CopyFrom makes st a copy of another store, with little room, that shares nothing but what series have beside their rows.
+// CopyFrom makes st a copy of another store, with little room. What that has beside rows is st's from then on.
 func (st *Store) CopyFrom(o *Store) {
-	*st = Store{}
+	*st = Store{rests: o.rests}
 	if len(o.block) > 1 {
 		st.block = append(make([]uint64, 0, blockSize(len(o.block))), o.block...)
 	}
-	if len(o.rests) > 0 {
-		st.rests = slices.Clone(o.rests)
-	}
 }
 
-// Reset empties the store and keeps its memory.
-func (st *Store) Reset() {
-	clear(st.rests)
-	st.block, st.rests = st.block[:0], st.rests[:0]
-}
+// Reset empties the store and keeps its block.
+func (st *Store) Reset() { st.block, st.rests = st.block[:0], nil }
 
 // blockSize is what a block of at least n words takes.
 func blockSize(n int) int { return (n + n/4 + 7) &^ 7 }
@@ -240,27 +234,33 @@ func (st *Store) Put(slot int, s *Series) (moved bool) {
 		copy(st.block[off+1:], s.rows[s.head*w:(s.head+s.n)*w])
 		st.block[off] = packHead(0, s.n, room)
 	}
-	if s.rest != nil || len(st.rests) > 0 {
+	if s.rest != nil || st.rests != nil {
 		st.putRest(slot, s.rest)
 	}
 	return moved
 }
 
 func (st *Store) putRest(slot int, r *rest) {
-	i, ok := slices.BinarySearchFunc(st.rests, slot, func(x slotRest, slot int) int { return x.slot - slot })
+	if st.rests == nil {
+		st.rests = new([]slotRest)
+	}
+	i, ok := slices.BinarySearchFunc(*st.rests, slot, func(x slotRest, slot int) int { return x.slot - slot })
 	switch {
 	case ok:
-		st.rests[i].rest = r
+		(*st.rests)[i].rest = r
 	case r != nil:
-		st.rests = slices.Insert(st.rests, i, slotRest{slot, r})
+		*st.rests = slices.Insert(*st.rests, i, slotRest{slot, r})
 	}
 }
 
 // Shed counts the entries that bounds pushed out of the series.
 func (st *Store) Shed() (n int64) {
-	for i := range st.rests {
-		if r := st.rests[i].rest; r != nil {
-			n += r.shed
+	if st.rests == nil {
+		return 0
+	}
+	for _, r := range *st.rests {
+		if r.rest != nil {
+			n += r.rest.shed
 		}
 	}
 	return n

@@ -168,13 +168,13 @@ func (s Since) of(piece catalogPiece) int64 {
 // AppendSince writes since when what is known of st; times count from base.
 func (p *Plan) AppendSince(dst []byte, st *State, base int64) []byte {
 	n := 0
-	for _, at := range st.since {
+	for _, at := range st.since() {
 		if at != fromStart {
 			n++
 		}
 	}
 	dst = binary.AppendUvarint(dst, uint64(n))
-	for i, at := range st.since {
+	for i, at := range st.since() {
 		if at != fromStart {
 			dst = binary.LittleEndian.AppendUint32(dst, p.pieces[i].hash)
 			dst = binary.AppendVarint(dst, base-at)
@@ -206,13 +206,14 @@ func (st *State) setSince(p *Plan, piece int, at int64) {
 	if at == fromStart {
 		return
 	}
-	if st.since == nil {
-		st.since = make([]int64, len(p.pieces))
-		for i := range st.since {
-			st.since[i] = fromStart
+	if st.since() == nil {
+		since := make([]int64, len(p.pieces))
+		for i := range since {
+			since[i] = fromStart
 		}
+		st.more().since = since
 	}
-	st.since[piece] = at
+	st.rare.since[piece] = at
 }
 
 // Warming says until when segments may be unknown of some customer, by the segments' places: a moment, or feature.Forever where time
@@ -221,14 +222,14 @@ func (p *Plan) Warming(since Since) map[int]int64 {
 	out := map[int]int64{}
 	st := new(State)
 	p.Remember(st, since)
-	if st.since == nil {
+	if st.since() == nil {
 		return out
 	}
 	for i := range p.Segments {
 		until := int64(fromStart)
 		r := p.Segments[i].reads
 		for j := range r.pieces {
-			until = max(until, r.pieces[j].latest(st.since[r.pieces[j].number]))
+			until = max(until, r.pieces[j].latest(st.since()[r.pieces[j].number]))
 		}
 		for _, asked := range r.segments {
 			if u, ok := out[asked]; ok {

@@ -41,14 +41,15 @@ func (p *Plan) Append(dst []byte, st *State, base int64) []byte {
 		}
 	}
 	n = 0
-	for i := range st.Attrs {
-		if st.Attrs[i].Set {
+	attrs := st.Attrs()
+	for i := range attrs {
+		if attrs[i].Set {
 			n++
 		}
 	}
 	dst = binary.AppendUvarint(dst, uint64(n))
-	for i := range st.Attrs {
-		if a := &st.Attrs[i]; a.Set {
+	for i := range attrs {
+		if a := &attrs[i]; a.Set {
 			start := len(dst)
 			dst = binary.AppendVarint(beginPart(dst, p.attrs[i].hash), base-a.Time)
 			dst = feature.AppendVal(dst, a.Value)
@@ -124,10 +125,7 @@ func (p *Plan) readAttrs(r *feature.Reader, base int64, st *State) (known bool) 
 	return readParts(r, func(hash uint32, in *feature.Reader) bool {
 		i, ok := p.byAttr[hash]
 		if ok {
-			if st.Attrs == nil {
-				st.Attrs = make([]Attr, len(p.attrs))
-			}
-			st.Attrs[i] = Attr{Set: true, Time: base - in.Int(), Value: in.Val()}
+			p.ownAttrs(st)[i] = Attr{Set: true, Time: base - in.Int(), Value: in.Val()}
 		}
 		return ok
 	})

@@ -11,12 +11,49 @@ import (
 type State struct {
 	// Kept holds the series, in the plan's slots; slots from Plan.Slots on are free for others.
 	Kept feature.Store
-	// Accs and Attrs stand in the plan's slots too; nil before there is any.
-	Accs  []*feature.Acc
-	Attrs []Attr
+	// Accs stand in the plan's slots too; nil before there is any.
+	Accs []*feature.Acc
+	rare *rare // nil for most
+}
 
+// rare is what is kept of few customers, or looked at with few events.
+type rare struct {
+	attrs []Attr // in the plan's slots; nil before there is any
 	// since says of each of the plan's pieces after which time it is complete. nil, as of nearly all customers: everything is known.
 	since []int64
+}
+
+// more is what is rare of st, made where there is nothing.
+func (st *State) more() *rare {
+	if st.rare == nil {
+		st.rare = new(rare)
+	}
+	return st.rare
+}
+
+// since is rare.since.
+func (st *State) since() []int64 {
+	if st.rare == nil {
+		return nil
+	}
+	return st.rare.since
+}
+
+// Attrs returns the attributes that were ever set, in the plan's slots; nil where none was.
+func (st *State) Attrs() []Attr {
+	if st.rare == nil {
+		return nil
+	}
+	return st.rare.attrs
+}
+
+// ownAttrs is Attrs, to be written to.
+func (p *Plan) ownAttrs(st *State) []Attr {
+	r := st.more()
+	if r.attrs == nil {
+		r.attrs = make([]Attr, len(p.attrs))
+	}
+	return r.attrs
 }
 
 // Acc returns the acc of a slot, nil where nothing was added to it.
@@ -29,10 +66,10 @@ func (st *State) Acc(slot int) *feature.Acc {
 
 // attr returns the attribute of a slot, to be read only.
 func (st *State) attr(slot int) *Attr {
-	if st.Attrs == nil {
+	if st.rare == nil || st.rare.attrs == nil {
 		return &noAttr
 	}
-	return &st.Attrs[slot]
+	return &st.rare.attrs[slot]
 }
 
 var noAttr Attr

@@ -117,8 +117,9 @@ func (p *Plan) Halve(st *State, base int64) (attribute, ok bool) {
 		}
 	}
 	if largest == 0 {
-		for i := range st.Attrs {
-			a := &st.Attrs[i]
+		attrs := st.Attrs()
+		for i := range attrs {
+			a := &attrs[i]
 			buf = feature.AppendVal(buf[:0], a.Value)
 			if a.Value.K != feature.None {
 				consider(len(buf), func() { a.Value = feature.Val{} })

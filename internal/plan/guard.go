@@ -118,7 +118,7 @@ func (p *Plan) newWatch(segments []int) (w watch) {
 // touch touches the segments of a watch, at f's moment: those with a guard that does not hold only where the customer is a member or a
 // moment is set for them, for which whoever knows that is to ask Touched.Held.
 func (w *watch) touch(f *Frame, t *Touched) {
-	if f.state.since != nil {
+	if f.state.since() != nil {
 		t.AddAll(w.all)
 		return
 	}

@@ -31,10 +31,7 @@ func (p *Plan) update(f *Frame, ev *event.Event, touched *Touched) {
 		if v.Kind == event.Missing {
 			continue
 		}
-		if f.state.Attrs == nil {
-			f.state.Attrs = make([]Attr, len(p.attrs))
-		}
-		a := &f.state.Attrs[i]
+		a := &p.ownAttrs(f.state)[i]
 		if a.Set && ev.Time < a.Time {
 			continue
 		}

@@ -152,7 +152,7 @@ func (p *Plan) judge(f *Frame, segment int, in bool) (is, known bool) {
 
 // Known tells whether the membership of a segment can be decided at f's moment. Where it cannot, it stands as it was.
 func (p *Plan) Known(f *Frame, segment int) bool {
-	if f.state.since == nil {
+	if f.state.since() == nil {
 		return true
 	}
 	_, known := p.judge(f, segment, f.members.In(segment))
@@ -186,28 +186,28 @@ func (p *Plan) nextJudged(f *Frame, segment int, in bool) int64 {
 }
 
 // Unknown tells whether something of what the plan looks at may be unknown of the customer.
-func (st *State) Unknown() bool { return st.since != nil }
+func (st *State) Unknown() bool { return st.since() != nil }
 
 // Learn forgets what was unknown and is so no more, at f's moment.
 func (p *Plan) Learn(f *Frame) {
 	st := f.state
-	if st.since == nil {
+	if st.since() == nil {
 		return
 	}
 	left := false
 	for i := range p.pieces {
-		since := st.since[i]
+		since := st.rare.since[i]
 		if since == fromStart {
 			continue
 		}
 		if x := p.whole(i); x.known(f, since) {
-			st.since[i] = fromStart
+			st.rare.since[i] = fromStart
 			continue
 		}
 		left = true
 	}
 	if !left {
-		st.since = nil
+		st.rare.since = nil
 	}
 }
 

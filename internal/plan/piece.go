@@ -153,7 +153,7 @@ func (r *reads) resolve(p *Plan) {
 func (r *reads) known(f *Frame) bool {
 	for i := range r.pieces {
 		x := &r.pieces[i]
-		if since := f.state.since[x.number]; since != fromStart && !x.known(f, since) {
+		if since := f.state.since()[x.number]; since != fromStart && !x.known(f, since) {
 			return false
 		}
 	}
@@ -170,7 +170,7 @@ func (r *reads) wake(f *Frame) int64 {
 	next := int64(feature.Forever)
 	for i := range r.pieces {
 		x := &r.pieces[i]
-		if since := f.state.since[x.number]; since != fromStart && !x.known(f, since) {
+		if since := f.state.since()[x.number]; since != fromStart && !x.known(f, since) {
 			next = min(next, x.wake(f, since))
 		}
 	}

@@ -279,7 +279,7 @@ func (p *Plan) Asked(segment int) []int { return p.deciders[segment].asked }
 //
 // Where it is unknown, the membership stands.
 func (p *Plan) Decide(f *Frame, segment int, in bool) bool {
-	if f.state.since != nil {
+	if f.state.since() != nil {
 		is, _ := p.judge(f, segment, in)
 		return is
 	}
@@ -296,7 +296,7 @@ func (p *Plan) Decide(f *Frame, segment int, in bool) bool {
 // Next returns a moment after now at which Decide may give another answer than in, which it gives now, by time alone: nothing
 // changes before it. feature.Forever: it never does.
 func (p *Plan) Next(f *Frame, segment int, in bool) int64 {
-	if f.state.since != nil {
+	if f.state.since() != nil {
 		return p.nextJudged(f, segment, in)
 	}
 	s := &p.deciders[segment]
@@ -331,7 +331,7 @@ func (p *Plan) Value(f *Frame, i int) feature.Val {
 	if p.Features[i].list {
 		return feature.Val{}
 	}
-	if f.state.since != nil {
+	if f.state.since() != nil {
 		v, _ := p.Features[i].node.judge(f)
 		return v
 	}
