@@ -403,14 +403,6 @@ func (c *changedCase) shrink() *changedCase {
 		best = next
 		return true
 	}
-	cut := func(k int, edit func(*oracle.Rules)) bool {
-		next := best
-		next.sets = slices.Clone(best.sets)
-		rules := oracle.Rules{Features: slices.Clone(best.sets[k].Features), Segments: slices.Clone(best.sets[k].Segments)}
-		edit(&rules)
-		next.sets[k] = rules
-		return try(next)
-	}
 	for again := true; again; {
 		again = false
 		for k := len(best.sets) - 1; k > 0 && len(best.sets) > 2; k-- {
@@ -419,20 +411,12 @@ func (c *changedCase) shrink() *changedCase {
 			again = try(next) || again
 		}
 		for k := range best.sets {
-			for i := len(best.sets[k].Segments) - 1; i >= 0 && len(best.sets[k].Segments) > 1; i-- {
-				again = cut(k, func(r *oracle.Rules) { r.Segments = slices.Delete(r.Segments, i, i+1) }) || again
-			}
-			for i := range best.sets[k].Segments {
-				if best.sets[k].Segments[i].Until != "" {
-					again = cut(k, func(r *oracle.Rules) { r.Segments[i].Until = "" }) || again
-				}
-				if len(best.sets[k].Segments[i].Include) > 0 {
-					again = cut(k, func(r *oracle.Rules) { r.Segments[i].Include = nil }) || again
-				}
-			}
-			for i := len(best.sets[k].Features) - 1; i >= 0; i-- {
-				again = cut(k, func(r *oracle.Rules) { r.Features = slices.Delete(r.Features, i, i+1) }) || again
-			}
+			again = shrinkRules(best.sets[k], func(less oracle.Rules) bool {
+				next := best
+				next.sets = slices.Clone(best.sets)
+				next.sets[k] = less
+				return try(next)
+			}) || again
 		}
 		for i := len(best.events) - 1; i >= 0; i-- {
 			next := best
@@ -444,21 +428,11 @@ func (c *changedCase) shrink() *changedCase {
 			}
 			again = try(next) || again
 		}
-		for i, e := range best.events {
-			for j, v := range e.Props {
-				if v.Kind == event.Missing || e.Type.Properties[j].Required {
-					continue
-				}
-				next := best
-				next.events = slices.Clone(best.events)
-				less := e.Clone()
-				less.Props[j] = event.Value{}
-				next.events[i] = less
-				if try(next) {
-					again, e = true, less
-				}
-			}
-		}
+		again = shrinkProperties(best.events, func(less []*event.Event) bool {
+			next := best
+			next.events = less
+			return try(next)
+		}) || again
 	}
 	return &best
 }

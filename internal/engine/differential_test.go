@@ -11,7 +11,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"reflect"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -289,51 +288,21 @@ func (c *differentialCase) shrink() *differentialCase {
 		return true
 	}
 	for again := true; again; {
-		again = false
-		for i := len(best.rules.Segments) - 1; i >= 0; i-- {
+		again = shrinkRules(best.rules, func(less oracle.Rules) bool {
 			next := best
-			next.rules.Segments = slices.Delete(slices.Clone(best.rules.Segments), i, i+1)
-			again = len(next.rules.Segments) > 0 && try(next) || again
-		}
-		for i := range best.rules.Segments {
-			for _, cut := range []func(*oracle.SegmentText){
-				func(s *oracle.SegmentText) { s.Include = nil },
-				func(s *oracle.SegmentText) { s.Until = "" },
-			} {
-				next := best
-				next.rules.Segments = slices.Clone(best.rules.Segments)
-				cut(&next.rules.Segments[i])
-				if !reflect.DeepEqual(next.rules.Segments[i], best.rules.Segments[i]) {
-					again = try(next) || again
-				}
-			}
-		}
-		for i := len(best.rules.Features) - 1; i >= 0; i-- {
-			next := best
-			next.rules.Features = slices.Delete(slices.Clone(best.rules.Features), i, i+1)
-			again = try(next) || again
-		}
+			next.rules = less
+			return try(next)
+		})
 		for i := len(best.events) - 1; i >= 0; i-- {
 			next := best
 			next.events = slices.Delete(slices.Clone(best.events), i, i+1)
 			again = try(next) || again
 		}
-		for i, e := range best.events {
-			for j, v := range e.Props {
-				if v.Kind == event.Missing || e.Type.Properties[j].Required {
-					continue
-				}
-				next := best
-				next.events = slices.Clone(best.events)
-				cut := e.Clone()
-				cut.Props[j] = event.Value{}
-				next.events[i] = cut
-				if try(next) {
-					again = true
-					e = cut
-				}
-			}
-		}
+		again = shrinkProperties(best.events, func(less []*event.Event) bool {
+			next := best
+			next.events = less
+			return try(next)
+		}) || again
 	}
 	return &best
 }
