@@ -61,6 +61,7 @@ Begin with 'ruas demo'.
 		newRun(s),
 		newCheck(s),
 		newReplay(s),
+		newSize(s),
 		newHealth(s),
 		newTraffic(s),
 		newVersion(s),

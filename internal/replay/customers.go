@@ -30,7 +30,8 @@ const chunkSize = 256
 type customer struct {
 	engine.Customer
 	// timer is the moment of its timer; math.MaxInt64: it has none.
-	timer int64
+	timer  int64
+	events int64 // that were applied
 }
 
 func newCustomers(e *engine.Engine) customers {
@@ -41,6 +42,15 @@ func (t *customers) hash(id string) uint32 { return uint32(maphash.String(t.seed
 
 func (t *customers) at(number uint32) *customer {
 	return &t.chunks[(number-1)/chunkSize][(number-1)%chunkSize]
+}
+
+// all yields the customers in the order of their first events.
+func (t *customers) all(yield func(*customer) bool) {
+	for number := range t.n {
+		if !yield(t.at(uint32(number) + 1)) {
+			return
+		}
+	}
 }
 
 // fetch has the processor fetch the part of the table where a hash is looked for. What it returns is to be used, or the load would go.

@@ -39,6 +39,7 @@ func (p *partition) apply(x *upcoming) error {
 			c = p.customers.add(x.hash, ev.Customer)
 		}
 	}
+	c.events++
 	p.changes = p.engine.Apply(&c.Customer, ev, p.now, p.changes[:0])
 	p.timers.schedule(c)
 	return p.out.write(p.changes, false)

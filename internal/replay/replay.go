@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"math"
 
 	"github.com/ruas/ruas/internal/engine"
@@ -47,10 +48,13 @@ type Result struct {
 	Events      int64 // applied
 	LeftOut     int64 // later than Until
 	Rejected    int64
+	Bytes       int64 // of the lines that are events, without their ends
 	Changes     int64
 	Customers   int
 	Clock       int64 // where the clock ended, in milliseconds since the epoch; math.MinInt64: no event
 	Interrupted bool  // the context was cancelled: the clock did not move to the end
+	// Each gives the customers as they are at the end, a partition after another, each in the order of their first events, with the number of events that were applied to each.
+	Each iter.Seq2[*engine.Customer, int64]
 }
 
 // Run replays the files. A cancelled context ends it early, without an error: what was decided until then is written. An error
@@ -74,7 +78,18 @@ func Run(ctx context.Context, opt Options) (Result, error) {
 		r.result.Clock = max(r.result.Clock, p.now)
 	}
 	r.progress.finish(&r.result)
+	r.result.Each = r.each
 	return r.result, err
+}
+
+func (r *run) each(yield func(*engine.Customer, int64) bool) {
+	for _, p := range r.parts {
+		for c := range p.customers.all {
+			if !yield(&c.Customer, c.events) {
+				return
+			}
+		}
+	}
 }
 
 // checkEvery is the number of events between two looks at the context, the progress and the output.
@@ -244,6 +259,7 @@ func (r *run) next(in *input) (bool, error) {
 		n := len(in.batch)
 		err = in.decoder.Decode(line, &in.events[n].event)
 		if err == nil {
+			r.result.Bytes += int64(len(line))
 			in.batch = in.events[:n+1]
 			continue
 		}
