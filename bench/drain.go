@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/ruas/ruas/bench/internal/shop"
 )
@@ -24,7 +25,8 @@ type drained struct {
 	used    usage
 	resting float64 // bytes resident at the end
 	peak    float64
-	changes []string
+	count   int      // of changes
+	changes []string // sorted; nil where they were only counted
 }
 
 // values are those that a sample holds of it.
@@ -35,7 +37,7 @@ func (d drained) values(events int) map[string]float64 {
 		"worker_cpu_seconds_per_million": d.used.worker.Seconds() / million,
 		"broker_cpu_seconds_per_million": d.used.broker.Seconds() / million,
 		"redis_cpu_seconds_per_million":  d.used.redis.Seconds() / million,
-		"peak_rss_bytes":                 d.peak, "changes": float64(len(d.changes)),
+		"peak_rss_bytes":                 d.peak, "changes": float64(d.count),
 	}
 }
 
@@ -79,7 +81,7 @@ func (b *bench) drain() error {
 			}
 			progress("drain, run %d, %s: %.0f events/s, CPU s a million: %.2f, broker %.2f, Redis %.2f; peak %.0f MiB, %d changes", run+1, p.name,
 				taken.Values["events_per_second"], taken.Values["worker_cpu_seconds_per_million"], taken.Values["broker_cpu_seconds_per_million"],
-				taken.Values["redis_cpu_seconds_per_million"], got.peak/(1<<20), len(got.changes))
+				taken.Values["redis_cpu_seconds_per_million"], got.peak/(1<<20), got.count)
 			if err := b.store.add("drain", p.name, taken); err != nil {
 				return err
 			}
@@ -142,7 +144,16 @@ func (b *bench) drainOnce(p program, d *dataset, j job, workers int) (drained, e
 	for _, s := range all {
 		s.stop()
 	}
-	if result.changes, err = b.published(j.out()); err != nil {
+	if j.countOnly {
+		err = b.each(b.ctx, j.out(), func(*kgo.Record) error {
+			result.count++
+			return nil
+		})
+	} else {
+		result.changes, err = b.published(j.out())
+		result.count = len(result.changes)
+	}
+	if err != nil {
 		return drained{}, err
 	}
 	if !b.opt.keep {

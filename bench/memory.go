@@ -54,7 +54,7 @@ func (b *bench) memoryOnce(series string, d *dataset) error {
 	if err != nil {
 		return err
 	}
-	j := job{app: b.name("memory"), topics: d.topics(), rules: 10, config: "clock: records"}
+	j := job{app: b.name("memory"), topics: d.topics(), rules: 10, config: "clock: records", countOnly: true}
 	kept := b.opt.keep
 	b.opt.keep = true
 	got, err := b.drainOnce(ruas, d, j, 1)

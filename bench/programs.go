@@ -34,6 +34,8 @@ type job struct {
 	rules int
 	// config is what else a configuration of ruas holds.
 	config string
+	// countOnly says that changes are to be counted, not read.
+	countOnly bool
 }
 
 func (j job) out() string     { return j.app + "-out" }

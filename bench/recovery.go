@@ -72,7 +72,7 @@ func (b *bench) recovery() error {
 		return err
 	}
 	l.rate.Store(recoveryRate)
-	s := &silences{last: make([]time.Time, partitions), ends: make([]time.Time, partitions)}
+	s := &silences{}
 	running := make(chan error, 2)
 	go func() { running <- l.run(ctx) }()
 	go func() { running <- b.listen(ctx, j.out(), s) }()
@@ -96,7 +96,7 @@ func (b *bench) recovery() error {
 			if err := b.pause(c.passed + 15*time.Second); err != nil {
 				return err
 			}
-			took := s.back(began)
+			took := s.back(began, time.Now())
 			progress("recovery, run %d, %s: %.2f s", run+1, c.of, took.Seconds())
 			err := b.store.add("recovery", c.of, sample{Run: run, Values: map[string]float64{
 				"seconds": took.Seconds(), "past_session_seconds": max(0, (took - c.passed).Seconds()), "customers": float64(b.opt.customers),
@@ -123,9 +123,10 @@ func (b *bench) recovery() error {
 
 // silences notes when each partition was silent for long. It serves two goroutines.
 type silences struct {
-	mu   sync.Mutex
-	last []time.Time // by partition: its newest change
-	ends []time.Time // by partition: the end of its latest silence
+	mu    sync.Mutex
+	last  [partitions]time.Time // each one's newest change
+	first [partitions]time.Time // the first one since watch
+	ends  [partitions]time.Time // the end of the latest silence since watch
 }
 
 // heard notes a change.
@@ -135,6 +136,9 @@ func (s *silences) heard(partition int32, at time.Time) {
 	if last := s.last[partition]; !last.IsZero() && at.Sub(last) >= silence {
 		s.ends[partition] = at
 	}
+	if s.first[partition].IsZero() {
+		s.first[partition] = at
+	}
 	s.last[partition] = at
 }
 
@@ -142,22 +146,25 @@ func (s *silences) heard(partition int32, at time.Time) {
 func (s *silences) watch() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	clear(s.ends)
+	clear(s.ends[:])
+	clear(s.first[:])
 	return time.Now()
 }
 
-// back gives the time from began to the last end of a silence, on whatever partition; 0: there was none. A partition that is still silent
-// is so until now.
-func (s *silences) back(began time.Time) (took time.Duration) {
+// back gives the time from began to the first change behind the last silence, or where there was none to the first change at all, on the
+// partition where that came last. A partition that is still silent is so until now.
+func (s *silences) back(began, now time.Time) (took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for p, end := range s.ends {
-		if now := time.Now(); now.Sub(s.last[p]) >= silence {
-			end = now
+	for p := range partitions {
+		at := s.first[p]
+		if !s.ends[p].IsZero() {
+			at = s.ends[p]
 		}
-		if !end.IsZero() {
-			took = max(took, end.Sub(began))
+		if now.Sub(s.last[p]) >= silence {
+			at = now
 		}
+		took = max(took, at.Sub(began))
 	}
 	return took
 }

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/ruas/ruas/internal/workload"
@@ -46,7 +45,7 @@ func (b *bench) replay() error {
 				continue
 			}
 			// Its members are compared with those of replay.
-			if _, _, err := b.alone(changes, b.program("ruas"), "replay", "--segments", segments, file); err != nil {
+			if _, _, _, err := b.alone(changes, b.program("ruas"), "replay", "--segments", segments, file); err != nil {
 				return err
 			}
 			out := filepath.Join(b.folder, "members.json")
@@ -63,14 +62,9 @@ func (b *bench) replay() error {
 
 // replayOnce runs a command over n events.
 func (b *bench) replayOnce(run, n int, name, out string, argv ...string) error {
-	took, state, err := b.alone(out, argv...)
+	took, spent, peak, err := b.alone(out, argv...)
 	if err != nil {
 		return err
-	}
-	spent := state.UserTime() + state.SystemTime()
-	peak := 0.0
-	if usage, ok := state.SysUsage().(*syscall.Rusage); ok {
-		peak = float64(usage.Maxrss) * 1024
 	}
 	taken := sample{Run: run}
 	if name == memberships {
@@ -102,22 +96,38 @@ func replaySeries(name string, n int) string {
 	return fmt.Sprintf("%s, %s events", name, grouped(int64(n)))
 }
 
-// alone runs a command on one core.
-func (b *bench) alone(out string, argv ...string) (time.Duration, *os.ProcessState, error) {
+// alone runs a command on one core. It gives the time it took, the CPU it used, and its peak resident memory in bytes.
+func (b *bench) alone(out string, argv ...string) (took, spent time.Duration, peak float64, err error) {
 	file, err := os.Create(out)
 	if err != nil {
-		return 0, nil, err
+		return 0, 0, 0, err
 	}
 	var message bytes.Buffer
 	cmd := exec.CommandContext(b.ctx, "taskset", append([]string{"-c", "1"}, argv...)...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = b.root, []string{"GOMAXPROCS=1", "PATH=" + os.Getenv("PATH")}, file, &message
 	began := time.Now()
-	err = cmd.Run()
-	took := time.Since(began)
-	if err := errors.Join(err, file.Close()); err != nil {
-		return 0, nil, fmt.Errorf("running %s: %w\n%s", argv[0], err, message.String())
+	if err := cmd.Start(); err != nil {
+		return 0, 0, 0, errors.Join(err, file.Close())
 	}
-	return took, cmd.ProcessState, nil
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	// The peak that the system gives at the end is at least that of this program, from which the other was forked.
+	for look := time.NewTicker(20 * time.Millisecond); ; {
+		select {
+		case <-look.C:
+			_, now := resident(cmd.Process.Pid)
+			peak = max(peak, now)
+			continue
+		case err = <-ended:
+		}
+		look.Stop()
+		break
+	}
+	took = time.Since(began)
+	if err := errors.Join(err, file.Close()); err != nil {
+		return 0, 0, 0, fmt.Errorf("running %s: %w\n%s", argv[0], err, message.String())
+	}
+	return took, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), peak, nil
 }
 
 // installDuckDB makes an environment of Python with what it needs, where that was not done yet.
