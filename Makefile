@@ -2,10 +2,10 @@
 BIN := $(CURDIR)/.servers/bin
 LINT_VERSION := $(shell sed -n 's/^LINT_VERSION=//p' .ci/run)
 
-.PHONY: help build check lint test race integration differential chaos recovery simulate planted fuzz bench docs up down clean
+.PHONY: help build check lint test race integration differential chaos recovery simulate planted fuzz bench bench-smoke docs up down clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 build: ## build bin/ruas, static
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/ruas ./cmd/ruas
@@ -58,6 +58,9 @@ fuzz: ## every fuzz target for FUZZTIME (5m)
 bench: ## ruas beside what a user would pick instead, on a real Kafka and Redis (45 minutes on a quiet machine): bench/results, docs/performance.md
 	go run ./bench
 	go run ./bench -report
+
+bench-smoke: ## what an event costs the core, in instructions and allocations, against bench/results/core.json (needs valgrind)
+	go run ./bench/smoke
 
 docs: ## generate what is generated
 	go generate ./...
