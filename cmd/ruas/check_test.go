@@ -71,6 +71,7 @@ func TestEveryCommandTellsRefusals(t *testing.T) {
 		{"run", "-c", "ruas.yaml"},
 		{"replay", "--segments", "a.yaml", "events.jsonl"},
 		{"demo", "--segments", "a.yaml"},
+		{"size", "--events", "1", "--customers", "1", "--segments", "a.yaml"},
 	} {
 		code, _, message := ruas(t, files, nil, args...)
 		if code != exitInput || !strings.Contains(message, want) || !strings.Contains(message, "| "+strings.Repeat(" ", 17)+"^~~~~") {

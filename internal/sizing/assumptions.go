@@ -76,7 +76,7 @@ func (a Assumptions) Explained() []Explained {
 		{"partitions come in multiples of", fmt.Sprint(granule), "divides among 2, 3, 4, 6 or 12 workers"},
 		{"cores of a worker", fmt.Sprintf("%g", a.WorkerCores), "the machine that was measured had 2; and one worker more than needed, for the loss of one"},
 		{"a worker's memory is filled to", share(a.MemoryFill), ""},
-		{"a Redis node", fmt.Sprintf("%g GiB, %g cores, %d replicas", a.RedisNode/gib, redisCores, a.RedisReplicas), "without replicas a lost node is built anew from Kafka"},
+		{"a Redis node", fmt.Sprintf("%g GiB, %g cores; replicas of a primary: %d", a.RedisNode/gib, redisCores, a.RedisReplicas), "without replicas a lost node is built anew from Kafka"},
 		{"a Redis node is filled to", share(a.RedisFill), "fragmentation, buffers, copies on write"},
 		{"shards a Redis node, at least", fmt.Sprint(shardsANode), "a partition's keys are all on one node: so nodes are about equally full"},
 		{"a membership in Redis", fmt.Sprintf("%g B", a.MembershipBytes), "an entry of a sorted set; only those beyond S10's are reckoned so"},

@@ -14,7 +14,7 @@ import (
 )
 
 // measures are the files that are read of the benchmark's results.
-var measures = []string{"drain", "latency", "rules", "memory", "recovery", "replay", "scale"}
+var measures = []string{"drain", "latency", "rules", "memory", "recovery", "replay"}
 
 // measured is one file of the benchmark's results.
 type measured struct {
