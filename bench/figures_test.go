@@ -3,6 +3,7 @@ package main
 import (
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -154,5 +155,49 @@ func TestNumber(t *testing.T) {
 		if got := number(v); got != want {
 			t.Errorf("%v is %s, want %s", v, got, want)
 		}
+	}
+}
+
+// Every picture can be drawn of results that have everything, and a report is written.
+func TestReport(t *testing.T) {
+	r := reader{results: map[string]*results{}}
+	for _, m := range measures {
+		r.results[m.name] = &results{Series: map[string][]sample{}}
+	}
+	for _, p := range pictures {
+		values := map[string]float64{}
+		for _, d := range details {
+			if d.measure == p.measure {
+				for i, name := range []string{rate, workerCPU, brokerCPU, redisCPU, "p50_seconds", "p99_seconds", "p999_seconds", perEventAndChange} {
+					values[name] = 0.002 * float64(i+1)
+				}
+			}
+		}
+		for _, series := range p.series {
+			r.results[p.measure].Series[series] = []sample{{Values: values}}
+		}
+	}
+	files, err := r.plot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files["drain"]) != 2 || len(files["latency"]) != 1 || len(files["rules"]) != 1 {
+		t.Errorf("drawn: %v", files)
+	}
+	var out strings.Builder
+	r.write(&out, files)
+	for _, want := range []string{"| … of Flink | 1 × |", "![Draining](performance/drain-cpu.svg)", "not measured"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+}
+
+func TestInOrder(t *testing.T) {
+	got := []string{"2,000,000 customers", "S10000", "ruas, 500,000 events", "ruas", "S10", "200,000 customers", "ruas, 1,000,000 events", "S1000"}
+	slices.SortFunc(got, inOrder)
+	const want = "ruas|200,000 customers|2,000,000 customers|S10|S1000|S10000|ruas, 500,000 events|ruas, 1,000,000 events"
+	if joined := strings.Join(got, "|"); joined != want {
+		t.Errorf("%s, want %s", joined, want)
 	}
 }

@@ -110,8 +110,9 @@ func (b bars) draw(r reader, file string) error {
 		}
 	}
 	p.NominalX(names...)
+	p.X.Min, p.X.Max = -0.5, float64(len(names))-0.5
 	if b.logarithmic {
-		p.Y.Scale, p.Y.Tick.Marker, p.Y.Min = plot.LogScale{}, plot.LogTicks{Prec: -1}, 1
+		p.Y.Scale, p.Y.Tick.Marker, p.Y.Min = fromOne{}, plot.LogTicks{Prec: -1}, 1
 		p.Y.Max = math.Pow(10, math.Ceil(math.Log10(p.Y.Max)))
 	} else {
 		p.Y.Min = 0
@@ -119,11 +120,19 @@ func (b bars) draw(r reader, file string) error {
 	return p.Save(16*vg.Centimeter, 8*vg.Centimeter, file)
 }
 
+// fromOne is a logarithmic scale on which bars, which begin at 0, begin at the axis's least.
+type fromOne struct{ plot.LogScale }
+
+// Normalize implements plot.Normalizer.
+func (s fromOne) Normalize(least, most, x float64) float64 {
+	return s.LogScale.Normalize(least, most, max(x, least))
+}
+
 // neutral gives a plot no background, and one colour for lines and text.
 func neutral(p *plot.Plot) {
 	p.BackgroundColor = color.Transparent
 	p.Title.TextStyle.Color, p.Legend.TextStyle.Color, p.Legend.Top = ink, ink, true
-	p.Title.Padding = vg.Points(8)
+	p.Title.Padding, p.Legend.Padding, p.Legend.YOffs = vg.Points(8), vg.Points(4), vg.Points(14)
 	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
 		axis.Color, axis.Label.TextStyle.Color, axis.Tick.Color, axis.Tick.Label.Color = ink, ink, ink, ink
 	}

@@ -118,6 +118,9 @@ func (b *bench) recovery() error {
 	if err := errors.Join(<-running, <-running); err != nil {
 		return err
 	}
+	for _, w := range workers {
+		w.stop()
+	}
 	return b.remove(app)
 }
 

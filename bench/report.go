@@ -157,6 +157,7 @@ func inOrder(a, b string) int {
 		if name == "ruas" {
 			return ""
 		}
+		name = strings.ReplaceAll(name, ",", "") // of thousands
 		digits := 0
 		for i, c := range name + " " {
 			if c < '0' || c > '9' {

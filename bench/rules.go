@@ -58,6 +58,9 @@ func (b *bench) workers() error {
 			}
 			taken.Void = differ(got.changes, want)
 			series := fmt.Sprintf("%d workers", n)
+			if n == 1 {
+				series = "1 worker"
+			}
 			progress("workers, run %d, %s: %.2f CPU s a million, %.0f events/s", run+1, series, taken.Values[workerCPU], taken.Values[rate])
 			if err := b.store.add("workers", series, taken); err != nil {
 				return err
