@@ -98,7 +98,7 @@ func newWorker(c *config.Config, r rules, serveAPI bool, logger *zap.Logger) (*w
 		Follow:         serveAPI,
 		RulesVersion:   c.RulesVersion,
 		Partition:      w.partition,
-		BatchRecords:   c.Batch.Records, BatchBytes: c.Batch.Bytes, ReadAhead: c.ReadAhead, CacheCustomers: c.Cache.Customers,
+		BatchRecords:   c.Batch.Records, BatchBytes: c.Batch.Bytes, BatchEvery: c.Batch.Every, ReadAhead: c.ReadAhead, CacheCustomers: c.Cache.Customers,
 		Observer: w.observer(), Logger: logger,
 	})
 	return w, err

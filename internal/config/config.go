@@ -173,6 +173,8 @@ type Batch struct {
 	Records int `yaml:"records"`
 	// The most bytes of output in one transaction.
 	Bytes int `yaml:"bytes"`
+	// The least time between the beginnings of two transactions of a partition, where little comes: shorter is sooner, and costs more.
+	Every time.Duration `yaml:"every"`
 }
 
 // Cache bounds what a worker remembers.
@@ -300,7 +302,7 @@ func Default() *Config {
 		FirstStart:   FirstStartPublish,
 		Partitioner:  Murmur2,
 		OnDataLoss:   DataLossStop,
-		Batch:        Batch{Records: 20_000, Bytes: 16 << 20},
+		Batch:        Batch{Records: 20_000, Bytes: 16 << 20, Every: 10 * time.Millisecond},
 		ReadAhead:    10_000,
 		Cache:        Cache{Customers: 50_000},
 		HTTP:         HTTP{Listen: "127.0.0.1:8080"},

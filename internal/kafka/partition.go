@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,6 +26,10 @@ type partition struct {
 	sources  map[string]int // by topic
 	producer *kgo.Client
 	consumer *kgo.Client // nil until Consume
+
+	polled  []pipeline.Record  // by the newest Poll
+	records []kgo.Record       // of the newest transaction
+	headers []kgo.RecordHeader // theirs
 
 	// appendTime says that records of the state topic bear the broker's time.
 	appendTime atomic.Bool
@@ -219,6 +224,7 @@ func (p *partition) Consume(offsets []int64) error {
 		kgo.FetchMaxWait(200*time.Millisecond),
 		// What one request brings is decoded at once, beyond the bound of what is read ahead.
 		kgo.FetchMaxPartitionBytes(256<<10),
+		kgo.WithPools(recordPool{}),
 	)
 	return err
 }
@@ -246,6 +252,8 @@ func (p *partition) Poll(ctx context.Context) ([]pipeline.Fetch, error) {
 		got  []pipeline.Fetch
 		fail error
 	)
+	clear(p.polled) // lets go of what it pointed at
+	p.polled = p.polled[:0]
 	fetches.EachPartition(func(fp kgo.FetchTopicPartition) {
 		if fp.Err != nil {
 			fail = p.gone(ctx, fp.Topic, fp.Err)
@@ -254,16 +262,16 @@ func (p *partition) Poll(ctx context.Context) ([]pipeline.Fetch, error) {
 		if len(fp.Records) == 0 {
 			return
 		}
-		f := pipeline.Fetch{Source: p.sources[fp.Topic], End: fp.HighWatermark, Records: make([]pipeline.Record, 0, len(fp.Records))}
+		f := pipeline.Fetch{Source: p.sources[fp.Topic], End: fp.HighWatermark}
+		from := len(p.polled)
 		for _, r := range fp.Records {
 			f.Next = r.Offset + 1
-			if r.Attrs.IsControl() {
-				continue
+			if !r.Attrs.IsControl() {
+				p.polled = append(p.polled, pipeline.Record{Key: r.Key, Value: r.Value, Headers: headers(r.Headers), Offset: r.Offset})
 			}
-			f.Records = append(f.Records, pipeline.Record{
-				Key: r.Key, Value: r.Value, Headers: headers(r.Headers), Offset: r.Offset,
-			})
+			r.Recycle()
 		}
+		f.Records = p.polled[from:len(p.polled):len(p.polled)]
 		got = append(got, f)
 	})
 	return got, fail
@@ -350,3 +358,19 @@ func topicID(s string) (id [16]byte) {
 	}
 	return id
 }
+
+// recordPool keeps the client's records, which are copied as soon as they are polled. What they point at is not pooled.
+type recordPool struct{}
+
+var freeRecords sync.Pool
+
+// GetRecords implements kgo.PoolRecords.
+func (recordPool) GetRecords(n int) []kgo.Record {
+	if free, ok := freeRecords.Get().(*[]kgo.Record); ok && cap(*free) >= n {
+		return (*free)[:0]
+	}
+	return make([]kgo.Record, 0, n)
+}
+
+// PutRecords implements kgo.PoolRecords.
+func (recordPool) PutRecords(free []kgo.Record) { freeRecords.Put(&free) }

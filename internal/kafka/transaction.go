@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -51,25 +52,26 @@ func (p *partition) produce(ctx context.Context, tx *pipeline.Transaction) (int6
 			fail = p.k.explain("writing to "+r.Topic, err, access{operation: "Write", topic: r.Topic, id: p.transactionalID()})
 		}
 	}
-	// One allocation for all records, one for all their headers.
-	records := make([]kgo.Record, len(tx.Changes)+len(tx.DeadLetters)+len(tx.State))
-	n := 0
+	// Those of the transaction before are done with: Flush waited for each.
+	clear(p.records)
+	clear(p.headers)
+	n, bare := 0, len(tx.Changes)+len(tx.DeadLetters)+len(tx.State)
 	for _, list := range [][]pipeline.Message{tx.Changes, tx.DeadLetters} {
 		for i := range list {
 			n += len(list[i].Headers)
 		}
 	}
-	headers := make([]kgo.RecordHeader, 0, n)
+	p.records, p.headers = slices.Grow(p.records[:0], bare), slices.Grow(p.headers[:0], n)
 	sent := time.Now()
 	send := func(topic string, partition int32, m *pipeline.Message) *kgo.Record {
-		r := &records[0]
-		records = records[1:]
-		r.Topic, r.Partition, r.Key, r.Value = topic, partition, m.Key, m.Value
-		from := len(headers)
+		from := len(p.headers)
 		for _, h := range m.Headers {
-			headers = append(headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
+			p.headers = append(p.headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
 		}
-		r.Headers = headers[from:len(headers):len(headers)]
+		p.records = append(p.records, kgo.Record{
+			Topic: topic, Partition: partition, Key: m.Key, Value: m.Value, Headers: p.headers[from:len(p.headers):len(p.headers)],
+		})
+		r := &p.records[len(p.records)-1]
 		p.producer.Produce(ctx, r, done)
 		return r
 	}

@@ -29,13 +29,13 @@ func (s *session) commit(ctx context.Context, b *batch) error {
 	update := s.stateMessages(b, tx, &room)
 	task := record.encode()
 	tx.State = append(tx.State, Message{Key: []byte(taskKey), Value: task})
-	start := time.Now()
+	s.begun = time.Now()
 	end, err := s.part.Commit(ctx, tx)
 	if err != nil {
 		return err
 	}
 	s.committed = time.Now()
-	s.report(b, tx, time.Since(start))
+	s.report(b, tx, s.committed.Sub(s.begun))
 	if len(record.Warming) < len(s.record.Warming) {
 		s.opt.Observer.Warming(s.number, record.Warming)
 	}

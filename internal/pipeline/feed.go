@@ -31,6 +31,7 @@ type feed struct {
 	check    func(key []byte) bool // whether the key belongs to this partition number; nil: not checked
 	// bound is how many records of a source are read ahead before it is paused; unread counts them.
 	bound  int
+	every  time.Duration // how long little that comes is left to gather, a request for each record would cost more than the record
 	unread []atomic.Int64
 	paused []atomic.Bool
 
@@ -42,19 +43,24 @@ type feed struct {
 	failed  chan error
 }
 
-func newFeed(part Partition, decoders []Decoder, tell func(string, error), check func(key []byte) bool, bound int) *feed {
+func newFeed(part Partition, decoders []Decoder, tell func(string, error), check func(key []byte) bool, bound int, every time.Duration) *feed {
 	return &feed{
-		part: part, decoders: decoders, tell: tell, check: check, bound: bound,
+		part: part, decoders: decoders, tell: tell, check: check, bound: bound, every: every,
 		unread: make([]atomic.Int64, len(decoders)), paused: make([]atomic.Bool, len(decoders)),
 		arrived: make(chan arrival, 16), ended: make(chan ends, 1), ask: make(chan struct{}, 1), failed: make(chan error, 1),
 	}
 }
 
+// pollMost is how many records are worth a request of their own.
+const pollMost = 500
+
 // read polls until ctx is done or a fault.
 func (f *feed) read(ctx context.Context) {
 	for {
 		fetches, err := f.part.Poll(ctx)
+		read := 0
 		for _, got := range fetches {
+			read += len(got.Records)
 			a := arrival{source: got.Source, next: got.Next, end: got.End, inputs: f.decode(got)}
 			if f.unread[a.source].Add(int64(len(a.inputs))) > int64(f.bound) && !f.paused[a.source].Swap(true) {
 				f.part.Pause(a.source)
@@ -70,6 +76,9 @@ func (f *feed) read(ctx context.Context) {
 		}
 		if err != nil {
 			f.failed <- err
+			return
+		}
+		if read < pollMost && !sleep(ctx, f.every) {
 			return
 		}
 	}

@@ -99,7 +99,8 @@ type Partition interface {
 
 // Fetch is what one poll gave of one source.
 type Fetch struct {
-	Source  int
+	Source int
+	// Records hold until the next Poll; what they point at holds for good.
 	Records []Record
 	// Next is the offset after the last record that was read, control records included.
 	Next int64

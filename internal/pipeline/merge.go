@@ -39,6 +39,8 @@ func (l *lane) first() *input {
 	return l.queue[l.head]
 }
 
+func (l *lane) ready() int { return len(l.queue) - l.head }
+
 func (l *lane) push(in []*input) {
 	if l.head == len(l.queue) {
 		l.queue, l.head = l.queue[:0], 0

@@ -68,8 +68,10 @@ type Options struct {
 	// Partition is how producers choose a key's partition among n; nil: it is not checked.
 	Partition func(key []byte, n int32) int32
 
-	BatchRecords   int // 20,000 inputs
-	BatchBytes     int // 16 MiB of output
+	BatchRecords int // 20,000 inputs
+	BatchBytes   int // 16 MiB of output
+	// BatchEvery is the least time between the beginnings of two transactions of a partition, where little comes. 0: there is none.
+	BatchEvery     time.Duration
 	ReadAhead      int // 10,000 records a source
 	CacheCustomers int // 50,000 a partition
 	Deadlines      int // 50,000 read into memory at once a partition

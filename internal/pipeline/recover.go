@@ -257,7 +257,7 @@ func (s *session) startFeed(background context.Context) error {
 	if err := s.part.Consume(offsets); err != nil {
 		return err
 	}
-	s.feed = newFeed(s.part, read, s.tell, s.belongs(), s.opt.ReadAhead)
+	s.feed = newFeed(s.part, read, s.tell, s.belongs(), s.opt.ReadAhead, s.opt.BatchEvery/2)
 	s.background.Go(func() { s.feed.read(background) })
 	s.background.Go(func() { s.feed.watchEnds(background) })
 	return nil
