@@ -289,6 +289,16 @@ func TestMoreColumnsOfWhatIsKept(t *testing.T) {
 	l.expect("of a customer who bought nothing", l.undecided(), "begun, first")
 }
 
+// A filter behind which a window stands is asked about events that are older than the window too: what is unknown of them is no error.
+func TestFilteredBeforeTheWindow(t *testing.T) {
+	t.Parallel()
+	l := newLife(t, map[string]string{"any": `purchase.last("10d").size() > 5`})
+	l.event(0, "purchase", `,"amount":1`)
+	l.change(map[string]string{"none": `purchase.after(cart_add.last("2d")).filter(p, has(p.items)).last("2d").sum(p, p.items) == 0`})
+	l.expect("undecided", l.undecided(), "none")
+	l.expect("changes once the purchase is too old", l.pass(2), "+none time")
+}
+
 func TestAttributesThatWereNotKept(t *testing.T) {
 	l := newLife(t, map[string]string{"buyer": `purchase.size() > 0`})
 	l.event(0, "profile", `,"city":"Bandung"`)

@@ -39,23 +39,14 @@ type filterList struct {
 	list
 	slot  int // of the lambda's variable
 	nodes []node
+	errs  bool  // the lambda may err on an event
 	age   int64 // from this age on the lambda's answer is final
 	text  string
 }
 
-// safe tells that the lambda errs on no event.
-func (l *filterList) safe() bool {
-	for i := range l.nodes {
-		if !l.nodes[i].safe {
-			return false
-		}
-	}
-	return true
-}
-
 // final: an error of a lambda would be forgotten with the event that it was about, so such a list never settles.
 func (l *filterList) final() int64 {
-	if !l.safe() {
+	if l.errs {
 		return feature.Forever
 	}
 	return max(l.list.final(), l.age)
@@ -63,7 +54,7 @@ func (l *filterList) final() int64 {
 
 // require: where the lambda may err, each event that it is asked about counts, however few members are wanted.
 func (l *filterList) require(h int64, _ int) {
-	if !l.safe() {
+	if l.errs {
 		h = l.list.bound()
 	}
 	l.list.require(h, feature.All)
@@ -97,7 +88,8 @@ func (l *filterList) collect(f *Frame, into []row) ([]row, bool) {
 		switch v := l.test(f, r); {
 		case v.True():
 			kept = append(kept, r)
-		case v.K == feature.None:
+		case v.K == feature.None && l.errs:
+			// Else something is unknown of an event that is too old to be asked for, or nobody would ask.
 			ok = false
 		}
 	}
@@ -298,6 +290,7 @@ func (c *compiler) filterRows(l list, la lambda, sc *scope) list {
 	for _, e := range la.other {
 		out.nodes = append(out.nodes, c.expr(e, in))
 	}
+	out.errs = slices.ContainsFunc(out.nodes, func(n node) bool { return !n.safe })
 	return out
 }
 
