@@ -153,7 +153,12 @@ func (s *session) deadLetters(b *batch) []Message {
 func (s *session) stateMessages(b *batch, tx *Transaction, room *arena) *Update {
 	u := &Update{States: make([]StateRecord, 0, len(b.touched))}
 	tx.State = make([]Message, 0, len(b.touched)+1)
-	for _, c := range b.touched {
+	for i, c := range b.touched {
+		if i%fetchAhead == 0 {
+			for _, next := range b.touched[i:min(i+fetchAhead, len(b.touched))] {
+				s.fetched += next.state.Fetch()
+			}
+		}
 		var value []byte
 		if !c.state.Empty() {
 			value = room.keep(s.opt.Engine.Encode(c.state, joinState(c.generation, room.open(c.size+64))))

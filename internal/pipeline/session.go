@@ -45,6 +45,7 @@ type session struct {
 	committed  time.Time
 	compared   time.Time // when the worker's clock was last compared with the broker's
 	stateBytes int64     // encoded by the batch in hand
+	fetched    uint64    // keeps the compiler from leaving out fetch
 	shed       int64     // entries that the bounds pushed out in the batch in hand
 
 	background     sync.WaitGroup

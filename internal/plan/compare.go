@@ -245,6 +245,12 @@ func (w *totalWindow) crossing(op relation, than feature.Val) func(f *Frame) int
 			}
 			return min(next, s.Time(lo)+w.list.hi)
 		}
+		if to-from <= fewEntries {
+			if i := w.crossingOf(s, from, to, op, than, now); i >= 0 {
+				next = min(next, s.Time(i)+w.list.hi)
+			}
+			return next
+		}
 		for i, steps := from, 0; i < to; i, steps = i+1, steps+1 {
 			if steps == maxSteps || w.answer(s, i+1, to, op, than) != now {
 				return min(next, s.Time(i)+w.list.hi)
@@ -254,20 +260,40 @@ func (w *totalWindow) crossing(op relation, than feature.Val) func(f *Frame) int
 	}
 }
 
+// fewEntries is how many entries are added up anew rather than looked up in running totals.
+const fewEntries = 16
+
+// crossingOf returns the first entry so that the answer is no longer now once it and all before it have left; -1: there is none. The
+// entries are added up once, from the newest on.
+func (w *totalWindow) crossingOf(s *feature.Series, from, to int, op relation, than, now feature.Val) int {
+	var t feature.Total
+	first, gaps := -1, 0
+	for i := to - 1; i >= from; i-- {
+		if i+1 < to && !t.AddVal(s.Value(i+1, w.col)) {
+			gaps++
+		}
+		if w.relates(&t, gaps, to-1-i, s.Kind(w.col), op, than) != now {
+			first = i
+		}
+	}
+	return first
+}
+
 // answer tells whether the sum or average over entries from … to-1 fulfils op; None where it is an error.
 func (w *totalWindow) answer(s *feature.Series, from, to int, op relation, than feature.Val) feature.Val {
-	if from == to && w.mean {
-		return feature.Val{}
-	}
 	t, gaps := s.Sum(w.col, from, to)
-	if gaps > 0 {
-		return feature.Val{}
-	}
+	return w.relates(&t, gaps, to-from, s.Kind(w.col), op, than)
+}
+
+// relates compares the sum, or the average, of n values, of which so many are missing.
+func (w *totalWindow) relates(t *feature.Total, gaps, n int, kind feature.Kind, op relation, than feature.Val) feature.Val {
 	var v feature.Val
 	switch {
+	case gaps > 0 || n == 0 && w.mean:
+		return feature.Val{}
 	case w.mean:
-		v = feature.OfDouble(t.Mean(int64(to - from)))
-	case s.Kind(w.col) == feature.Int:
+		v = feature.OfDouble(t.Mean(int64(n)))
+	case kind == feature.Int:
 		i, ok := t.Int64()
 		if !ok {
 			return feature.Val{}
