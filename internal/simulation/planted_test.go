@@ -8,6 +8,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"go/parser"
+	"go/token"
 	"iter"
 	"os"
 	"os/exec"
@@ -124,6 +126,48 @@ type plant struct {
 	runs   time.Duration
 }
 
+// TestPlantsApply tells at once that a patch no longer fits the sources, which TestPlanted would after minutes.
+func TestPlantsApply(t *testing.T) {
+	t.Parallel()
+	for _, p := range plants(t) {
+		if _, err := p.apply(sources(t)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// sources is where the project is.
+func sources(t *testing.T) string {
+	t.Helper()
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+// plants reads all patches.
+func plants(t *testing.T) []*plant {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("testdata", "planted", "*.patch"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) < plantedLeast {
+		t.Errorf("%d bugs are planted, want at least %d", len(files), plantedLeast)
+	}
+	var all []*plant
+	for _, file := range files {
+		p, err := readPlant(file)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
 // TestPlanted proves that the simulation can fail: it builds the simulation with one bug at a time, and looks for a seed that notices.
 // A patch's text says what the bug is, which promise it breaks, which fault brings it to light, what is then said, and which seed noticed
 // it before.
@@ -132,32 +176,18 @@ func TestPlanted(t *testing.T) {
 	if !*planted {
 		t.Skip("takes minutes: asked for by -planted")
 	}
-	root, err := filepath.Abs(filepath.Join("..", ".."))
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := filepath.Glob(filepath.Join("testdata", "planted", "*.patch"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(files) < plantedLeast {
-		t.Errorf("%d bugs are planted, want at least %d", len(files), plantedLeast)
-	}
 	var (
 		mu   sync.Mutex
 		all  []*plant
 		some = make(chan struct{}, plantedBuilds)
+		root = sources(t)
 	)
 	t.Cleanup(func() { t.Log(plantedTable(all)) })
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".patch"), func(t *testing.T) {
+	for _, p := range plants(t) {
+		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			some <- struct{}{}
 			defer func() { <-some }()
-			p, err := readPlant(file)
-			if err != nil {
-				t.Fatal(err)
-			}
 			if err := p.grow(t, root); err != nil {
 				t.Error(err)
 			}
@@ -194,27 +224,43 @@ func readPlant(file string) (*plant, error) {
 	return p, err
 }
 
-// grow builds the simulation with the bug, and runs it.
-func (p *plant) grow(t *testing.T, root string) error {
-	t.Helper()
-	dir := t.TempDir()
-	overlay := struct{ Replace map[string]string }{make(map[string]string)}
-	for i, f := range p.patch {
+// apply gives the sources that the bug changes, by path.
+func (p *plant) apply(root string) (map[string][]byte, error) {
+	changed := make(map[string][]byte)
+	for _, f := range p.patch {
 		source := filepath.Join(root, filepath.FromSlash(f.OldName))
 		text, err := os.ReadFile(source)
 		if err != nil {
-			return fmt.Errorf("refresh %s: %w", p.file, err)
+			return nil, fmt.Errorf("refresh %s: %w", p.file, err)
 		}
 		var out bytes.Buffer
 		err = settle(f, text)
 		if err == nil {
 			err = gitdiff.Apply(&out, bytes.NewReader(text), f)
 		}
-		if err != nil {
-			return fmt.Errorf("refresh %s, which no longer applies to %s: %w", p.file, f.OldName, err)
+		if err == nil {
+			_, err = parser.ParseFile(token.NewFileSet(), f.OldName, out.Bytes(), parser.SkipObjectResolution)
 		}
-		copied := filepath.Join(dir, strconv.Itoa(i)+".go")
-		if err := os.WriteFile(copied, out.Bytes(), 0o600); err != nil {
+		if err != nil {
+			return nil, fmt.Errorf("refresh %s, which no longer applies to %s: %w", p.file, f.OldName, err)
+		}
+		changed[source] = out.Bytes()
+	}
+	return changed, nil
+}
+
+// grow builds the simulation with the bug, and runs it.
+func (p *plant) grow(t *testing.T, root string) error {
+	t.Helper()
+	changed, err := p.apply(root)
+	if err != nil {
+		return err
+	}
+	dir := t.TempDir()
+	overlay := struct{ Replace map[string]string }{make(map[string]string)}
+	for source, text := range changed {
+		copied := filepath.Join(dir, strconv.Itoa(len(overlay.Replace))+".go")
+		if err := os.WriteFile(copied, text, 0o600); err != nil {
 			return err
 		}
 		overlay.Replace[source] = copied
