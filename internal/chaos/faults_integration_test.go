@@ -146,16 +146,31 @@ func (d *driver) killBroker(a *active) {
 	a.On = fmt.Sprintf("broker %d", i+1)
 	node.Kill()
 	d.lasts(a, 0, 10*time.Second)
-	a.end = node.Launch
-	asked := time.Time{}
+	var asked, launched time.Time
+	launch := func() { node.Launch(); launched = time.Now() }
+	a.end = launch
 	a.whole = func() bool {
 		if time.Since(asked) < time.Second {
 			return false
 		}
 		asked = time.Now()
-		return node.Answers() && d.inSync()
+		if !node.Answers() {
+			return false
+		}
+		out := d.outOfSync()
+		if out != "" && time.Since(launched) > brokerPatience {
+			// A broker that does not find back among the others is what its operator starts again.
+			d.t.Logf("%s is started again after %v: out of sync: %s\n%s", a.On, brokerPatience, out, node.Log())
+			node.Kill()
+			launch()
+			return false
+		}
+		return out == ""
 	}
 }
+
+// brokerPatience is for how long a broker that answers may be out of sync.
+const brokerPatience = 50 * time.Second
 
 // killRedis kills a server, and starts it again before a replica takes over; cut is what of its data it loses.
 func (d *driver) killRedis(a *active, cut *int64) {

@@ -3,12 +3,14 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -282,15 +284,20 @@ func (s *site) drained(ends map[string][partitions]int64) bool {
 	return true
 }
 
-// inSync tells whether every partition has all its replicas.
-func (s *site) inSync() bool {
+// outOfSync names the partitions that do not have all their replicas; "": all have.
+func (s *site) outOfSync() string {
 	ctx, cancel := context.WithTimeout(s.t.Context(), 3*time.Second)
 	defer cancel()
 	topics, err := s.admin.ListTopicsWithInternal(ctx)
-	if err != nil || topics.Error() != nil {
-		return false
+	if err := cmp.Or(err, topics.Error()); err != nil {
+		return err.Error()
 	}
-	whole := true
-	topics.EachPartition(func(p kadm.PartitionDetail) { whole = whole && p.Err == nil && len(p.ISR) == len(p.Replicas) })
-	return whole
+	var out []string
+	topics.EachPartition(func(p kadm.PartitionDetail) {
+		if p.Err != nil || len(p.ISR) < len(p.Replicas) {
+			out = append(out, fmt.Sprintf("%s/%d: leader %d, in sync %v of %v, error %v", p.Topic, p.Partition, p.Leader, p.ISR, p.Replicas, p.Err))
+		}
+	})
+	slices.Sort(out)
+	return strings.Join(out, "; ")
 }

@@ -57,7 +57,7 @@ type Config struct {
 	OnDataLoss OnDataLoss `yaml:"on_data_loss" values:"stop,continue"`
 	// When a transaction is cut.
 	Batch Batch `yaml:"batch"`
-	// How many records of each source and partition are read ahead; then that source pauses.
+	// How many records of each source and partition are read ahead; then that source pauses. It may take the room that others leave.
 	ReadAhead int `yaml:"read_ahead"`
 	// What a worker keeps in its own memory.
 	Cache Cache `yaml:"cache"`
@@ -302,7 +302,7 @@ func Default() *Config {
 		FirstStart:   FirstStartPublish,
 		Partitioner:  Murmur2,
 		OnDataLoss:   DataLossStop,
-		Batch:        Batch{Records: 20_000, Bytes: 16 << 20, Every: 10 * time.Millisecond},
+		Batch:        Batch{Records: 30_000, Bytes: 16 << 20, Every: 10 * time.Millisecond},
 		ReadAhead:    10_000,
 		Cache:        Cache{Customers: 50_000},
 		HTTP:         HTTP{Listen: "127.0.0.1:8080"},

@@ -102,7 +102,7 @@ func (s *stepper) held(c *Customer) {
 	}
 	for i := range c.members {
 		if m := &c.members[i]; m.seq%2 == 1 || m.at != Never {
-			s.touched.Hold(m.segment)
+			s.touched.Hold(m.segment, m.seq%2 == 1)
 		}
 	}
 	s.touched.Close()

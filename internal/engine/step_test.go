@@ -190,3 +190,24 @@ func TestOptions(t *testing.T) {
 		t.Errorf("hash %q, needs %v", b.eng.RulesHash(), b.eng.Needs())
 	}
 }
+
+// TestPutOff: an event that only puts a leave off asks nothing, and the deadline that was set is looked at when it comes.
+func TestPutOff(t *testing.T) {
+	b := newBench(t, []byte(`
+segments:
+  busy:
+    when: purchase.last("100s").size() >= 2
+`), Options{})
+	c, clock := b.eng.NewCustomer("c1"), int64(0)
+	expect(t, told(b, c, &clock, purchase("a", 1000, ""), purchase("b", 2000, "")), "2000 busy join 1 event b")
+	set := c.Deadline()
+	if set != 101_000 {
+		t.Fatalf("the deadline is %d", set)
+	}
+	expect(t, told(b, c, &clock, purchase("c", 50_000, ""), purchase("d", 60_000, "")))
+	if c.Deadline() != set {
+		t.Errorf("the deadline moved to %d: the segment was decided again", c.Deadline())
+	}
+	expect(t, short(b, b.eng.Fire(c, 149_999, nil)))
+	expect(t, short(b, b.eng.Fire(c, 150_000, nil)), "150000 busy leave 2 time")
+}

@@ -29,10 +29,12 @@ type feed struct {
 	decoders []Decoder
 	tell     func(doing string, err error)
 	check    func(key []byte) bool // whether the key belongs to this partition number; nil: not checked
-	// bound is how many records of a source are read ahead before it is paused; unread counts them.
+	// bound is how many records of a source are read ahead before it is paused; while others leave room, it may take theirs: no source
+	// waits for room that another one took. unread counts them.
 	bound  int
 	every  time.Duration // how long little that comes is left to gather, a request for each record would cost more than the record
 	unread []atomic.Int64
+	all    atomic.Int64 // of unread
 	paused []atomic.Bool
 
 	values []event.Value // room for those of the next events
@@ -62,7 +64,8 @@ func (f *feed) read(ctx context.Context) {
 		for _, got := range fetches {
 			read += len(got.Records)
 			a := arrival{source: got.Source, next: got.Next, end: got.End, inputs: f.decode(got)}
-			if f.unread[a.source].Add(int64(len(a.inputs))) > int64(f.bound) && !f.paused[a.source].Swap(true) {
+			own, all := f.unread[a.source].Add(int64(len(a.inputs))), f.all.Add(int64(len(a.inputs)))
+			if own > int64(f.bound) && all > f.room() && !f.paused[a.source].Swap(true) {
 				f.part.Pause(a.source)
 			}
 			select {
@@ -86,10 +89,14 @@ func (f *feed) read(ctx context.Context) {
 
 // took says that the task has applied so many records of a source.
 func (f *feed) took(source, n int) {
-	if f.unread[source].Add(-int64(n)) <= int64(f.bound)/2 && f.paused[source].Swap(false) {
+	own, all := f.unread[source].Add(-int64(n)), f.all.Add(-int64(n))
+	if (own <= int64(f.bound)/2 || all <= f.room()/2) && f.paused[source].Swap(false) {
 		f.part.Resume(source)
 	}
 }
+
+// room is that of all sources.
+func (f *feed) room() int64 { return int64(f.bound * len(f.decoders)) }
 
 func (f *feed) decode(got Fetch) []*input {
 	slab := make([]input, len(got.Records))

@@ -89,7 +89,7 @@ func not(v feature.Val) feature.Val {
 // and is CEL's &&: false absorbs an error. Where one side is false, only its own change can change the whole.
 func (c *compiler) and(a, b node) node {
 	left, right := a.eval, b.eval
-	n := node{typ: types.BoolType, safe: a.safe && b.safe, guard: stricter(a.guard, b.guard), judged: judgeBoth(&a, &b, feature.Val.False), eval: func(f *Frame) feature.Val {
+	n := node{typ: types.BoolType, safe: a.safe && b.safe, guard: stricter(a.guard, b.guard), judged: judgeBoth(&a, &b, feature.Val.False), both: []*node{&a, &b}, eval: func(f *Frame) feature.Val {
 		x := left(f)
 		if x.False() {
 			return x
@@ -109,7 +109,7 @@ func (c *compiler) and(a, b node) node {
 // or is CEL's ||: true absorbs an error.
 func (c *compiler) or(a, b node) node {
 	left, right := a.eval, b.eval
-	n := node{typ: types.BoolType, safe: a.safe && b.safe, judged: judgeBoth(&a, &b, feature.Val.True), eval: func(f *Frame) feature.Val {
+	n := node{typ: types.BoolType, safe: a.safe && b.safe, judged: judgeBoth(&a, &b, feature.Val.True), both: []*node{&a, &b}, eval: func(f *Frame) feature.Val {
 		x := left(f)
 		if x.True() {
 			return x

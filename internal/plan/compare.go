@@ -149,6 +149,9 @@ func (c *compiler) countAgainst(op relation, size ast.Expr, k int64, sc *scope) 
 		}
 		return feature.OfBool(op&orderOf(v.Int(), k) != 0)
 	}}
+	if op.upwards() {
+		out.rising = n.rising
+	}
 	if n.grows {
 		out.hint = atLeast(op, int(k), func(f *Frame, n int) bool { return count(f).Int() >= int64(n) })
 	}
@@ -159,6 +162,9 @@ func (c *compiler) countAgainst(op relation, size ast.Expr, k int64, sc *scope) 
 // leaves: nothing is counted.
 func (w *countWindow) against(op relation, k int) node {
 	n := node{typ: types.BoolType, safe: len(w.errs) == 0}
+	if op.upwards() {
+		n.rising = []int{w.slot}
+	}
 	n.eval = func(f *Frame) feature.Val {
 		for _, e := range w.errs {
 			if e.any(f) {

@@ -67,7 +67,7 @@ func (c *compiler) quantify(l list, name string, body ast.Expr, all bool, canoni
 	if all {
 		of := n.eval
 		n.eval, n.hint = func(f *Frame) feature.Val { return not(of(f)) }, hintNot(n.hint)
-		n.guard = nil
+		n.guard, n.rising = nil, nil
 	}
 	return n
 }
@@ -88,7 +88,7 @@ func (c *compiler) anyOf(l, own *baseList) node {
 		g = &guard{acc: true, slot: l.ser.ever.slot, least: 1, most: feature.Forever}
 	}
 	return node{
-		hint: hint, guard: g,
+		hint: hint, guard: g, rising: []int{l.series().slot},
 		eval: func(f *Frame) feature.Val {
 			for _, e := range errs {
 				if e.any(f) {

@@ -70,6 +70,9 @@ type watch struct {
 	open    []int // those without a guard
 	guarded []guarded
 	held    mask // those with a guard
+	// Of a series: those that one event more neither ends nor ends sooner. Whoever is in has nothing to decide then: the moment that is
+	// set for the segment may come too soon, and is looked at anew when it does.
+	steady mask
 }
 
 // guarded is the segments with a guard on one series or acc.
@@ -84,8 +87,8 @@ type guardedSegment struct {
 	segment int
 }
 
-// newWatch puts segments in order, by their guards.
-func (p *Plan) newWatch(segments []int) (w watch) {
+// newWatch puts segments in order, by their guards. slot is that of the series that they read; -1: they read something else.
+func (p *Plan) newWatch(segments []int, slot int) (w watch) {
 	slices.Sort(segments)
 	w.all = segments
 	type place struct {
@@ -94,6 +97,9 @@ func (p *Plan) newWatch(segments []int) (w watch) {
 	}
 	groups := map[place]int{}
 	for _, i := range segments {
+		if slot >= 0 && p.Segments[i].steady(slot) {
+			w.steady.add(i)
+		}
 		g := p.Segments[i].when.guard
 		if g == nil {
 			w.open = append(w.open, i)
@@ -117,21 +123,36 @@ func (p *Plan) newWatch(segments []int) (w watch) {
 
 // touch touches the segments of a watch, at f's moment: those with a guard that does not hold only where the customer is a member or a
 // moment is set for them, for which whoever knows that is to ask Touched.Held.
-func (w *watch) touch(f *Frame, t *Touched) {
+//
+// bounded tells that the series lost an event for the one that came: nothing is steady then.
+func (w *watch) touch(f *Frame, t *Touched, bounded bool) {
 	if f.state.since() != nil {
 		t.AddAll(w.all)
 		return
 	}
-	t.AddAll(w.open)
+	steady := &w.steady
+	if bounded {
+		steady = &noMask
+	}
+	for _, i := range w.open {
+		if !(steady.has(i) && f.members.In(i)) {
+			t.Add(i)
+		}
+	}
 	for i := range w.guarded {
-		w.guarded[i].touch(f, t)
+		w.guarded[i].touch(f, t, steady)
 	}
 	if len(w.guarded) > 0 {
-		t.held = append(t.held, &w.held)
+		t.held = append(t.held, held{&w.held, steady})
 	}
 }
 
-func (g *guarded) touch(f *Frame, t *Touched) {
+// held is segments that are touched where they hold the customer, but for those that are steady and have it as a member.
+type held struct{ all, steady *mask }
+
+var noMask mask
+
+func (g *guarded) touch(f *Frame, t *Touched, steady *mask) {
 	if g.acc {
 		a := f.state.Acc(g.slot)
 		if a == nil {
@@ -142,7 +163,7 @@ func (g *guarded) touch(f *Frame, t *Touched) {
 			if int64(e.least) > a.Count {
 				return
 			}
-			if a.Count <= e.most {
+			if a.Count <= e.most && !(steady.has(e.segment) && f.members.In(e.segment)) {
 				t.Add(e.segment)
 			}
 		}
@@ -155,7 +176,7 @@ func (g *guarded) touch(f *Frame, t *Touched) {
 		if e.least > n {
 			return
 		}
-		if s.Time(n-e.least) > f.now-e.hi {
+		if s.Time(n-e.least) > f.now-e.hi && !(steady.has(e.segment) && f.members.In(e.segment)) {
 			t.Add(e.segment)
 		}
 	}

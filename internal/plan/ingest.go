@@ -19,7 +19,7 @@ func (p *Plan) Ingest(f *Frame, ev *event.Event, touched *Touched) {
 		}
 	}
 	for _, s := range f.taken { // guards look at what all of them took
-		s.watch.touch(f, touched)
+		s.watch.touch(f, touched, len(s.needs) > 0 && f.kept(s.slot).Shed() > 0)
 	}
 	f.taken, f.ev = f.taken[:0], nil
 }
@@ -36,7 +36,7 @@ func (p *Plan) update(f *Frame, ev *event.Event, touched *Touched) {
 			continue
 		}
 		a.Set, a.Time, a.Value = true, ev.Time, f.texts.own(propVal(v))
-		p.attrs[i].watch.touch(f, touched)
+		p.attrs[i].watch.touch(f, touched, false)
 		if i == p.zoneAttr {
 			f.zone = nil
 		}

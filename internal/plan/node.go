@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"time"
 
 	"cel.dev/cel-go/common/types"
@@ -27,6 +28,10 @@ type node struct {
 	property *event.Property
 	// guard is what the value is not true without. Of a number: what it is not 1 or more without, nor k or more without k of it.
 	guard *guard
+	// rising is the slots of series of which more events keep the value true, and for at least as long; of a number, no smaller.
+	rising []int
+	// both are the sides of && or ||.
+	both []*node
 	// choice is set where the value is true only for some texts of a property.
 	choice *choice
 	// rows: the value is a row of one of these series.
@@ -45,6 +50,25 @@ type node struct {
 	hint func(f *Frame) (v feature.Val, known bool)
 	// grows: the value is a number of events that is no smaller where more events are known.
 	grows bool
+}
+
+// steady tells that an event more in the series of a slot does not make the value false that is true, nor sooner by time alone.
+func (n *node) steady(slot int) bool {
+	switch {
+	case n.both != nil:
+		return n.both[0].steady(slot) && n.both[1].steady(slot)
+	case slices.Contains(n.rising, slot):
+		return true
+	}
+	return !n.looksAt(slot)
+}
+
+// looksAt tells whether the value may be another one for an event more in the series of a slot.
+func (n *node) looksAt(slot int) bool {
+	if n.both != nil {
+		return n.both[0].looksAt(slot) || n.both[1].looksAt(slot)
+	}
+	return n.reads == nil || n.reads.uses.series[slot]
 }
 
 func (n *node) nextChange(f *Frame) int64 {

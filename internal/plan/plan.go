@@ -84,6 +84,11 @@ type Segment struct {
 	reads       *reads // all that when and until look at
 }
 
+// steady tells that an event more in the series of a slot does not end a membership, nor let time end it sooner.
+func (s *Segment) steady(slot int) bool {
+	return s.when.steady(slot) && !(s.hasUntil && s.until.looksAt(slot))
+}
+
 // decider is what of a Segment every decision needs, in one line of a cache.
 type decider struct {
 	when, until         func(f *Frame) feature.Val // until is nil where there is none
@@ -215,10 +220,10 @@ func (c *compiler) finish() {
 		slices.Sort(p.Segments[i].Asked)
 	}
 	for _, s := range p.series {
-		s.watch = p.newWatch(s.segments)
+		s.watch = p.newWatch(s.segments, s.slot)
 	}
 	for i := range p.attrs {
-		p.attrs[i].watch = p.newWatch(p.attrs[i].segments)
+		p.attrs[i].watch = p.newWatch(p.attrs[i].segments, -1)
 	}
 	for i := range p.Segments {
 		s := &p.Segments[i]

@@ -32,6 +32,9 @@ func (r relation) mirrored() relation {
 	return r&equal | r&less<<2 | r&greater>>2
 }
 
+// upwards tells that what is greater than a value that fulfils the operator fulfils it too.
+func (r relation) upwards() bool { return r == greater || r == greater|equal }
+
 // opposite is the operator that holds where r does not, for values that have an order.
 func (r relation) opposite() relation { return r ^ (less | equal | greater) }
 

@@ -70,11 +70,17 @@ func (c *compiler) count(l list, n int, canonical string, sc *scope) node {
 	}
 	r := c.reducer(l, feature.Fold{Count: true}, nil, nil, canonical, sc)
 	base, isBase := l.(*baseList)
-	var g *guard
+	var (
+		g      *guard
+		rising []int
+	)
 	if r.acc != nil && r.acc.final == 0 {
 		g = &guard{acc: true, slot: r.acc.slot, least: 1, most: feature.Forever}
+		if isBase {
+			rising = []int{base.series().slot}
+		}
 	}
-	return node{typ: types.IntType, guard: g, grows: isBase && len(base.errs) == 0, next: r.next, eval: func(f *Frame) feature.Val {
+	return node{typ: types.IntType, guard: g, rising: rising, grows: isBase && len(base.errs) == 0, next: r.next, eval: func(f *Frame) feature.Val {
 		a, ok := r.run(f)
 		if !ok {
 			return feature.Val{}
@@ -85,7 +91,14 @@ func (c *compiler) count(l list, n int, canonical string, sc *scope) node {
 
 // countPairs counts up to n members of a sequence over two series.
 func countPairs(l *sequenceList, of, other *baseList, n int) node {
-	return node{typ: types.IntType, next: l.next, guard: guardOf(l), eval: func(f *Frame) feature.Val {
+	rising := []int{of.series().slot}
+	if l.kind == followed {
+		rising = append(rising, other.series().slot)
+	}
+	if of.series() == other.series() && l.kind != followed {
+		rising = nil
+	}
+	return node{typ: types.IntType, next: l.next, guard: guardOf(l), rising: rising, eval: func(f *Frame) feature.Val {
 		count, ok := l.count(f, of, other, n)
 		if !ok {
 			return feature.Val{}

@@ -6,7 +6,7 @@ import "math/bits"
 type Touched struct {
 	words []uint64 // a bit a segment
 	some  []uint64 // a bit a word that is not zero
-	held  []*mask  // the segments that are in only where the customer is held by them
+	held  []held   // the segments that are in only where the customer is held by them
 }
 
 // NewTouched returns an empty set for the plan.
@@ -32,10 +32,10 @@ func (t *Touched) AddAll(segments []int) {
 // Open tells that the set waits for word of the segments that hold a customer: it is to be given by Hold.
 func (t *Touched) Open() bool { return len(t.held) > 0 }
 
-// Hold says that the customer is a member of a segment, or that a moment is set for it.
-func (t *Touched) Hold(segment int) {
-	for _, m := range t.held {
-		if m.has(segment) {
+// Hold says that the customer is a member of a segment (in), or that a moment is set for it.
+func (t *Touched) Hold(segment int, in bool) {
+	for _, h := range t.held {
+		if h.all.has(segment) && !(in && h.steady.has(segment)) {
 			t.Add(segment)
 			return
 		}

@@ -196,8 +196,8 @@ group.consumer.heartbeat.interval.ms=200
 group.consumer.min.session.timeout.ms=500
 group.consumer.session.timeout.ms=3000
 broker.heartbeat.interval.ms=300
-broker.session.timeout.ms=2000
-replica.lag.time.max.ms=3000
+broker.session.timeout.ms=4000
+replica.lag.time.max.ms=6000
 transaction.abort.timed.out.transaction.cleanup.interval.ms=500
 `
 
