@@ -20,10 +20,10 @@ import (
 	segmentio "github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/ruas/ruas/internal/committed"
 	"github.com/ruas/ruas/internal/kafka"
 	"github.com/ruas/ruas/internal/servers"
 	"github.com/ruas/ruas/internal/workload"
+	"github.com/ruas/ruas/subscribe"
 )
 
 // acceptanceEvents is how many events each case reads; RUAS_ACCEPTANCE_EVENTS gives another number.
@@ -266,15 +266,15 @@ func (d *deployment) compare(want [acceptancePartitions][]string) (changes int) 
 
 // committed reads a topic by segmentio/kafka-go, a client that shares no code with ours, up to its end. aborted counts the records of
 // transactions that were aborted.
-func (d *deployment) committed(topic string) (records [acceptancePartitions][]*committed.Record, aborted int64) {
+func (d *deployment) committed(topic string) (records [acceptancePartitions][]*subscribe.Record, aborted int64) {
 	d.t.Helper()
 	transport := new(segmentio.Transport)
 	d.t.Cleanup(transport.CloseIdleConnections)
 	ctx, cancel := context.WithTimeout(d.t.Context(), 2*time.Minute)
 	defer cancel()
 	for p := range records {
-		r := committed.Reader{Brokers: segmentio.TCP(d.brokers), Transport: transport, Topic: d.topic(topic), Partition: int32(p)}
-		if err := r.ToEnd(ctx, func(rec *committed.Record) error {
+		r := subscribe.Reader{Brokers: segmentio.TCP(d.brokers), Transport: transport, Topic: d.topic(topic), Partition: int32(p)}
+		if err := r.ToEnd(ctx, func(rec *subscribe.Record) error {
 			records[p] = append(records[p], rec)
 			return nil
 		}); err != nil {

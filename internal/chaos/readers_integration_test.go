@@ -11,17 +11,17 @@ import (
 	segmentio "github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/ruas/ruas/internal/committed"
+	"github.com/ruas/ruas/subscribe"
 )
 
 // readTimeout is how long reading one partition may take.
 const readTimeout = 10 * time.Minute
 
 // reader reads a partition from its beginning to its end.
-type reader func(topic string, partition int32, each func(*committed.Record) error) error
+type reader func(topic string, partition int32, each func(*subscribe.Record) error) error
 
 // franz is a reader that uses franz-go.
-func (s *site) franz(topic string, partition int32, each func(*committed.Record) error) error {
+func (s *site) franz(topic string, partition int32, each func(*subscribe.Record) error) error {
 	ctx, cancel := context.WithTimeout(s.t.Context(), readTimeout)
 	defer cancel()
 	ends, err := s.admin.ListEndOffsets(ctx, topic)
@@ -48,7 +48,7 @@ func (s *site) franz(topic string, partition int32, each func(*committed.Record)
 			if r.Attrs.IsControl() {
 				continue
 			}
-			c := committed.Record{Offset: r.Offset, Time: r.Timestamp, Key: r.Key, Value: r.Value}
+			c := subscribe.Record{Offset: r.Offset, Time: r.Timestamp, Key: r.Key, Value: r.Value}
 			for _, h := range r.Headers {
 				c.Headers = append(c.Headers, segmentio.Header{Key: h.Key, Value: h.Value})
 			}
@@ -63,12 +63,12 @@ func (s *site) franz(topic string, partition int32, each func(*committed.Record)
 // segmentio is a reader that uses segmentio/kafka-go, which shares no code with ruas's client. aborted counts the records of transactions
 // that were aborted.
 func (s *site) segmentio(aborted *int64) reader {
-	return func(topic string, partition int32, each func(*committed.Record) error) error {
+	return func(topic string, partition int32, each func(*subscribe.Record) error) error {
 		transport := new(segmentio.Transport)
 		defer transport.CloseIdleConnections()
 		ctx, cancel := context.WithTimeout(s.t.Context(), readTimeout)
 		defer cancel()
-		r := &committed.Reader{Brokers: segmentio.TCP(s.kafka.Addresses...), Transport: transport, Topic: topic, Partition: partition}
+		r := &subscribe.Reader{Brokers: segmentio.TCP(s.kafka.Addresses...), Transport: transport, Topic: topic, Partition: partition}
 		err := r.ToEnd(ctx, each)
 		*aborted += r.Aborted
 		return err

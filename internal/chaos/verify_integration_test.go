@@ -13,7 +13,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/ruas/ruas/internal/committed"
+	"github.com/ruas/ruas/subscribe"
 )
 
 // verify holds what was published to a replay of what is in the sources, and what Redis holds to the changelog. until is the time of
@@ -41,7 +41,7 @@ func (s *site) verify(r *Report, until int64) {
 		}
 	}
 	for p := range int32(partitions) {
-		if err := s.franz(deadLetters, p, func(c *committed.Record) error {
+		if err := s.franz(deadLetters, p, func(c *subscribe.Record) error {
 			r.DeadLetters++
 			if r.DeadLetters == 1 {
 				s.differ(r, "a dead letter: %s %q", c.Value, c.Headers)
@@ -106,13 +106,13 @@ func (s *site) keep(p int32, folder string) {
 	to := filepath.Join(s.logs, fmt.Sprintf("partition-%d", p))
 	s.must(os.RemoveAll(to))
 	s.must(os.CopyFS(to, os.DirFS(folder)))
-	for topic, wanted := range map[string]func(*committed.Record) bool{
-		changes: func(*committed.Record) bool { return true },
-		state:   func(c *committed.Record) bool { return string(c.Key) == "t" },
+	for topic, wanted := range map[string]func(*subscribe.Record) bool{
+		changes: func(*subscribe.Record) bool { return true },
+		state:   func(c *subscribe.Record) bool { return string(c.Key) == "t" },
 	} {
 		file, err := os.Create(filepath.Join(to, topic+".txt"))
 		s.must(err)
-		s.must(s.franz(topic, p, func(c *committed.Record) (err error) {
+		s.must(s.franz(topic, p, func(c *subscribe.Record) (err error) {
 			if wanted(c) {
 				_, err = fmt.Fprintf(file, "%d %s\n", c.Offset, c.Value)
 			}
@@ -131,7 +131,7 @@ func (s *site) write(path, topic string, p int32) {
 		s.t.Fatal(err)
 	}
 	to := bufio.NewWriterSize(file, 1<<20)
-	err = s.franz(topic, p, func(c *committed.Record) error {
+	err = s.franz(topic, p, func(c *subscribe.Record) error {
 		_, _ = to.Write(c.Value)
 		return to.WriteByte('\n')
 	})
@@ -166,7 +166,7 @@ func (s *site) compare(r *Report, by string, read reader, p int32, want string) 
 	lines.Buffer(nil, 1<<20)
 	at := int64(0)
 	var rest []string // what was published from the first difference on
-	err = read(changes, p, func(c *committed.Record) error {
+	err = read(changes, p, func(c *subscribe.Record) error {
 		count++
 		if rest != nil {
 			rest = append(rest, string(c.Value))

@@ -10,11 +10,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ruas/ruas/internal/committed"
 	"github.com/ruas/ruas/internal/engine"
 	"github.com/ruas/ruas/internal/event"
 	"github.com/ruas/ruas/internal/pipeline"
 	"github.com/ruas/ruas/internal/rule"
+	"github.com/ruas/ruas/subscribe"
 )
 
 // log is what a partition of the changelog comes to.
@@ -28,7 +28,7 @@ type log struct {
 func (s *site) fold(p int32) *log {
 	s.t.Helper()
 	l := &log{states: make(map[string]string)}
-	err := s.franz(state, p, func(c *committed.Record) (err error) {
+	err := s.franz(state, p, func(c *subscribe.Record) (err error) {
 		switch {
 		case string(c.Key) == "t":
 			l.end = c.Offset + 1

@@ -1,11 +1,4 @@
-// Package committed reads partitions of Kafka as a reader with isolation level read_committed is to see them, by segmentio/kafka-go.
-//
-// A broker gives such a reader everything before the first transaction that is still open, and names the transactions therein that were
-// aborted; to leave out their records is up to the client (KIP-98, "Reading transactional messages"). kafka-go's own readers hand them
-// out (its issue 1332), so whoever reads what ruas publishes by kafka-go reads it by this package.
-//
-// It knows nothing of what is in the records, nor of groups: whoever reads says from where, and remembers how far.
-package committed
+package subscribe
 
 import (
 	"bytes"
@@ -24,6 +17,7 @@ import (
 
 // Record is a record of a transaction that was committed, or of none. Its slices are its own.
 type Record struct {
+	Partition  int32
 	Offset     int64
 	Time       time.Time
 	Key, Value []byte // nil: none
@@ -47,7 +41,8 @@ type Reader struct {
 	Topic     string
 	Partition int32
 
-	// Next is the offset from which on records are read, and afterwards that of the next one: what to store for going on later.
+	// Next is the offset from which on records are read, and afterwards that of the next one: what to store for going on later. First
+	// stands for the oldest record that there is.
 	Next int64
 	// End is the offset behind the last record there is, of open transactions too, by the last answer. What is between Next and End is
 	// still to come, unless it is aborted.
@@ -56,15 +51,25 @@ type Reader struct {
 	Aborted int64
 }
 
+// First is the offset of the oldest record that a partition still has.
+const First int64 = kafka.FirstOffset
+
 // What is asked for at a time.
 const (
 	maxBytes = 16 << 20
-	maxWait  = 500 * time.Millisecond
+	pollWait = 500 * time.Millisecond
 )
 
 // Poll asks once for what comes next, and hands each record on. Where there is nothing yet, it waits for half a second. An error of each
 // ends it, and its record is the next one still. A broker's refusal is a kafka.Error: where that is Temporary, it may be asked again.
 func (r *Reader) Poll(ctx context.Context, each func(*Record) error) error {
+	if r.Next == First {
+		oldest, err := r.oldest(ctx)
+		if err != nil {
+			return fmt.Errorf("asking where %s, partition %d begins: %w", r.Topic, r.Partition, err)
+		}
+		r.Next = oldest
+	}
 	part, err := r.fetch(ctx)
 	if err != nil {
 		return fmt.Errorf("reading %s, partition %d from %d: %w", r.Topic, r.Partition, r.Next, err)
@@ -85,13 +90,28 @@ func (r *Reader) ToEnd(ctx context.Context, each func(*Record) error) error {
 	}
 }
 
+func (r *Reader) oldest(ctx context.Context) (int64, error) {
+	client := kafka.Client{Addr: r.Brokers, Transport: r.Transport}
+	answer, err := client.ListOffsets(ctx, &kafka.ListOffsetsRequest{
+		Topics: map[string][]kafka.OffsetRequest{r.Topic: {kafka.FirstOffsetOf(int(r.Partition))}},
+	})
+	if err != nil {
+		return 0, err
+	}
+	of := answer.Topics[r.Topic]
+	if len(of) != 1 {
+		return 0, errors.New("the answer is not for the partition that was asked for")
+	}
+	return of[0].FirstOffset, of[0].Error
+}
+
 func (r *Reader) fetch(ctx context.Context) (*fetch.ResponsePartition, error) {
 	transport := r.Transport
 	if transport == nil {
 		transport = kafka.DefaultTransport
 	}
 	answer, err := transport.RoundTrip(ctx, r.Brokers, &fetch.Request{
-		ReplicaID: -1, MaxWaitTime: int32(maxWait.Milliseconds()), MinBytes: 1, MaxBytes: maxBytes, SessionEpoch: -1,
+		ReplicaID: -1, MaxWaitTime: int32(pollWait.Milliseconds()), MinBytes: 1, MaxBytes: maxBytes, SessionEpoch: -1,
 		IsolationLevel: int8(kafka.ReadCommitted),
 		Topics: []fetch.RequestTopic{{Topic: r.Topic, Partitions: []fetch.RequestPartition{{
 			Partition: r.Partition, CurrentLeaderEpoch: -1, FetchOffset: r.Next, LogStartOffset: -1, PartitionMaxBytes: maxBytes,
@@ -171,7 +191,7 @@ func (r *Reader) batch(batch protocol.RecordReader, aborted bool, each func(*Rec
 		case aborted:
 			r.Aborted++
 		default:
-			if err := each(&Record{Offset: rec.Offset, Time: rec.Time, Key: key, Value: value, Headers: headers(rec)}); err != nil {
+			if err := each(&Record{Partition: r.Partition, Offset: rec.Offset, Time: rec.Time, Key: key, Value: value, Headers: headers(rec)}); err != nil {
 				return err
 			}
 		}

@@ -1,4 +1,4 @@
-package committed
+package subscribe
 
 import (
 	"context"
@@ -109,7 +109,11 @@ func TestReader(t *testing.T) {
 
 	t.Run("from anywhere", func(t *testing.T) {
 		t.Parallel()
+		starts := []int64{First}
 		for from := range all.End {
+			starts = append(starts, from)
+		}
+		for _, from := range starts {
 			r := reader()
 			r.Next = from
 			var offsets []int64
