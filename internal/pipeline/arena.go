@@ -1,14 +1,22 @@
 package pipeline
 
 // arena gives the many small pieces of a batch room in few large ones, which live as long as any piece of theirs. The zero value is ready.
-type arena struct{ free []byte }
+type arena struct {
+	free   []byte
+	chunks [][]byte // all that were made since the last reset, and those before the last reset that were not needed again
+	used   int      // of chunks
+}
 
 const arenaChunk = 64 << 10
 
 // open returns an empty slice with room for about n bytes. What was appended to it is to be kept before the next is opened.
 func (a *arena) open(n int) []byte {
-	if cap(a.free) < n {
-		a.free = make([]byte, 0, max(n, arenaChunk))
+	for cap(a.free) < n {
+		if a.used == len(a.chunks) {
+			a.chunks = append(a.chunks, make([]byte, 0, max(n, arenaChunk)))
+		}
+		a.free = a.chunks[a.used]
+		a.used++
 	}
 	return a.free
 }
@@ -20,3 +28,6 @@ func (a *arena) keep(piece []byte) []byte {
 	}
 	return piece[:len(piece):len(piece)]
 }
+
+// reset takes all room back: every piece is done with.
+func (a *arena) reset() { a.free, a.used = nil, 0 }

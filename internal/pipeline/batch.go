@@ -43,6 +43,20 @@ type batch struct {
 	bytes       int         // about what will be written
 }
 
+// empty makes b one that has nothing, in the room that it had: nobody looks at what was committed any more.
+func (b *batch) empty() *batch {
+	clear(b.inputs)
+	clear(b.due)
+	clear(b.changes)
+	clear(b.by)
+	clear(b.touched)
+	clear(b.rescheduled)
+	*b = batch{
+		inputs: b.inputs[:0], due: b.due[:0], changes: b.changes[:0], by: b.by[:0], touched: b.touched[:0], rescheduled: b.rescheduled[:0],
+	}
+	return b
+}
+
 // moment orders deadlines.
 type moment struct {
 	at int64
@@ -65,7 +79,8 @@ func (s *session) plan(present int64, now time.Time) *batch {
 	s.batches++
 	// Another worker's clock may have been ahead of this one's: what its clock has passed is not ahead of the present.
 	present = max(present, s.clock)
-	b := &batch{number: s.batches, began: s.clock, bound: s.clock, until: moment{at: math.MinInt64}, taken: make([]int, len(s.merge.lanes))}
+	b := s.batch.empty()
+	b.number, b.began, b.bound, b.until, b.taken = s.batches, s.clock, s.clock, moment{at: math.MinInt64}, make([]int, len(s.merge.lanes))
 	// What did not fit was put in order by what was known then. It makes a batch of its own: each batch is in the order of one merge.
 	carried := len(s.carry) > 0
 	for len(b.inputs)+len(b.due) < s.opt.BatchRecords {

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -21,12 +22,11 @@ func (s *session) commit(ctx context.Context, b *batch) error {
 	for i := range tx.Offsets {
 		tx.Offsets[i] = s.offset(i)
 	}
-	var room arena
 	if !record.Silent {
-		tx.Changes = s.changeMessages(b, &room)
+		tx.Changes = s.changeMessages(b)
 	}
 	tx.DeadLetters = s.deadLetters(b)
-	update := s.stateMessages(b, tx, &room)
+	update := s.stateMessages(b, tx)
 	task := record.encode()
 	tx.State = append(tx.State, Message{Key: []byte(taskKey), Value: task})
 	s.begun = time.Now()
@@ -56,8 +56,20 @@ func (s *session) commit(ctx context.Context, b *batch) error {
 			s.feed.took(i, n)
 		}
 	}
+	if len(b.inputs) > 0 { // else there may be no feed yet
+		s.feed.spare.give(b.inputs)
+	}
 	s.customers.trim(s.writer.written.Load(), s.timers.left)
 	return nil
+}
+
+// commitRoom is what one commit after the other uses. States have room of their own: the view still reads them when the next batch is
+// committed.
+type commitRoom struct {
+	changes []Message
+	headers []Header
+	state   []Message
+	bytes   arena // of changes
 }
 
 // progress is the task's record as the batch leaves it.
@@ -86,9 +98,12 @@ func (s *session) offset(i int) int64 {
 	return s.merge.offset(i)
 }
 
-func (s *session) changeMessages(b *batch, room *arena) []Message {
-	messages := make([]Message, len(b.changes))
-	headers := make([]Header, 2*len(b.changes))
+func (s *session) changeMessages(b *batch) []Message {
+	room := &s.room.bytes
+	room.reset()
+	s.room.changes = slices.Grow(s.room.changes[:0], len(b.changes))
+	s.room.headers = slices.Grow(s.room.headers[:0], 2*len(b.changes))
+	messages, headers := s.room.changes[:len(b.changes)], s.room.headers[:2*len(b.changes)]
 	for i := range b.changes {
 		ch := &b.changes[i]
 		h := headers[2*i : 2*i+2 : 2*i+2]
@@ -150,9 +165,12 @@ func (s *session) deadLetters(b *batch) []Message {
 }
 
 // stateMessages encodes the customers that changed into the transaction, and into the update of the view.
-func (s *session) stateMessages(b *batch, tx *Transaction, room *arena) *Update {
+func (s *session) stateMessages(b *batch, tx *Transaction) *Update {
+	var room arena
 	u := &Update{States: make([]StateRecord, 0, len(b.touched))}
-	tx.State = make([]Message, 0, len(b.touched)+1)
+	clear(s.room.state[:cap(s.room.state)])
+	s.room.state = slices.Grow(s.room.state[:0], len(b.touched)+1)
+	tx.State = s.room.state
 	for i, c := range b.touched {
 		if i%fetchAhead == 0 {
 			for _, next := range b.touched[i:min(i+fetchAhead, len(b.touched))] {

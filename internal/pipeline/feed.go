@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -38,6 +39,7 @@ type feed struct {
 	paused []atomic.Bool
 
 	values []event.Value // room for those of the next events
+	spare  spare
 
 	arrived chan arrival
 	ended   chan ends
@@ -99,11 +101,13 @@ func (f *feed) took(source, n int) {
 func (f *feed) room() int64 { return int64(f.bound * len(f.decoders)) }
 
 func (f *feed) decode(got Fetch) []*input {
-	slab := make([]input, len(got.Records))
-	inputs := make([]*input, len(got.Records))
-	for i := range got.Records {
-		in := &slab[i]
+	inputs := f.spare.take(make([]*input, len(got.Records)))
+	for i, in := range inputs {
 		in.source, in.record = got.Source, got.Records[i]
+		if cap(in.event.Props) > 0 {
+			in.reject = f.judge(in)
+			continue
+		}
 		if len(f.values) < valuesLeast {
 			f.values = make([]event.Value, valuesSlab)
 		}
@@ -112,9 +116,42 @@ func (f *feed) decode(got Fetch) []*input {
 		if n := len(in.event.Props); cap(in.event.Props) == cap(f.values) { // else it had more than there was room for
 			in.event.Props, f.values = in.event.Props[:n:n], f.values[n:]
 		}
-		inputs[i] = in
 	}
 	return inputs
+}
+
+// spare is inputs that batches are done with, and that are used again: as many as were ever read ahead at a time.
+type spare struct {
+	mu     sync.Mutex
+	inputs []*input
+}
+
+// take fills a list with empty inputs.
+func (s *spare) take(list []*input) []*input {
+	s.mu.Lock()
+	left := max(0, len(s.inputs)-len(list))
+	n := copy(list, s.inputs[left:])
+	clear(s.inputs[left:])
+	s.inputs = s.inputs[:left]
+	s.mu.Unlock()
+	slab := make([]input, len(list)-n)
+	for i := range slab {
+		list[n+i] = &slab[i]
+	}
+	return list
+}
+
+// give takes the inputs of a committed batch back, and lets go of their records.
+func (s *spare) give(done []planned) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range done {
+		in := done[i].input
+		in.record, in.reject = Record{}, nil
+		in.event.ID, in.event.Customer = "", ""
+		clear(in.event.Props)
+		s.inputs = append(s.inputs, in)
+	}
 }
 
 // Events are many and have few values each: one allocation serves hundreds of them.

@@ -39,6 +39,8 @@ type session struct {
 	timers    *timers
 	writer    *writer
 
+	batch      batch // the room of those that plan makes
+	room       commitRoom
 	batches    uint64    // the number of the newest
 	queued     uint64    // that of the last one that the writer was given
 	begun      time.Time // the newest transaction
