@@ -116,6 +116,8 @@ type differentialCase struct {
 	coarse bool
 	// lateness is what the engine is told: no event of the history is later.
 	lateness time.Duration
+	// probe, where there is one, is asked after each step.
+	probe func(eng *engine.Engine, c *engine.Customer, clock int64) error
 }
 
 func newCase(seed uint64, schema *event.Schema) *differentialCase {
@@ -443,7 +445,7 @@ func (c *differentialCase) driveSafely(eng *engine.Engine) (lines []string, err 
 
 // drive runs the engine over the history as replay does: deadlines in order of (moment, customer) before each event that is later.
 func (c *differentialCase) drive(eng *engine.Engine) ([]string, error) {
-	d := &driver{eng: eng, live: c.live, coarse: c.coarse, customers: map[string]*customer{}, clock: math.MinInt64}
+	d := &driver{eng: eng, probe: c.probe, live: c.live, coarse: c.coarse, customers: map[string]*customer{}, clock: math.MinInt64}
 	decoder, err := event.NewDecoder(c.schema, event.Source{Name: "test"}, eng.Needs())
 	if err != nil {
 		return nil, err
@@ -488,6 +490,7 @@ func (c *differentialCase) drive(eng *engine.Engine) ([]string, error) {
 
 type driver struct {
 	eng       *engine.Engine
+	probe     func(eng *engine.Engine, c *engine.Customer, clock int64) error
 	live      bool
 	coarse    bool
 	customers map[string]*customer
@@ -551,6 +554,11 @@ func (d *driver) step(id string, do func(*engine.Customer) []engine.Change) erro
 		d.lines = append(d.lines, l)
 	}
 	cu.deadline = cu.live.Deadline()
+	if d.probe != nil {
+		if err := d.probe(d.eng, cu.live, d.clock); err != nil {
+			return err
+		}
+	}
 	if !d.live {
 		cu.encoded = d.eng.Encode(cu.live, nil)
 		again, err := d.eng.Decode(id, cu.encoded)

@@ -32,6 +32,12 @@ type compiler struct {
 
 	reads []*reads    // of all operands, to be resolved when everything has its place
 	errs  rule.Errors // what was refused so far
+
+	// again is a finished plan, of which an expression is compiled once more: nothing but what it keeps has a place. nil: the plan is
+	// being made.
+	again *Plan
+	// short is the least number of events of which the plan keeps fewer than the expression asks for; feature.All: it keeps them all.
+	short int
 }
 
 // uses is what an expression reads, beside the moment.
@@ -223,6 +229,7 @@ const zoneAttribute = "time_zone"
 func (c *compiler) attr(name string) int {
 	slot, ok := c.attrs[name]
 	if !ok {
+		c.making("attribute")
 		slot = len(c.p.attrs)
 		c.attrs[name] = slot
 		prop := c.schema.Profile().Property(name)

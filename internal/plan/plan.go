@@ -11,6 +11,8 @@ import (
 	"slices"
 	"time"
 
+	"cel.dev/cel-go/cel"
+
 	"github.com/ruas/ruas/internal/event"
 	"github.com/ruas/ruas/internal/feature"
 	"github.com/ruas/ruas/internal/rule"
@@ -56,6 +58,10 @@ type Plan struct {
 	pieces  []piece
 	byPiece map[uint32]int
 	places  map[place]int
+
+	// To compile parts of rules again:
+	env      *cel.Env
+	lateness int64
 }
 
 // attrPlan is one attribute that rules look at.
@@ -112,7 +118,8 @@ func New(set *rule.Set, opt Options) (p *Plan, err error) {
 	if err != nil {
 		return nil, err
 	}
-	p = &Plan{Set: set, zone: opt.Zone, bound: opt.Bound, zoneAttr: -1, needs: event.Needs{}, profile: set.Schema.Profile().Index}
+	p = &Plan{Set: set, zone: opt.Zone, bound: opt.Bound, zoneAttr: -1, needs: event.Needs{}, profile: set.Schema.Profile().Index,
+		env: env.CEL(), lateness: opt.MaxLateness}
 	if p.zone == nil {
 		p.zone = time.UTC
 	}
@@ -120,7 +127,7 @@ func New(set *rule.Set, opt Options) (p *Plan, err error) {
 		p.bound = DefaultBound
 	}
 	c := &compiler{
-		p: p, schema: set.Schema, env: env.CEL(), lateness: opt.MaxLateness,
+		p: p, schema: set.Schema, env: p.env, lateness: p.lateness,
 		features: map[string]*rule.Feature{}, segments: map[string]int{},
 		series: map[string]*series{}, accs: map[string]*acc{}, attrs: map[string]int{},
 	}

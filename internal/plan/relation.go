@@ -27,6 +27,23 @@ var relations = map[string]relation{
 	operators.Equals: equal, operators.NotEquals: less | greater,
 }
 
+// String writes the operator of these relations.
+func (r relation) String() string {
+	switch r {
+	case less:
+		return "<"
+	case less | equal:
+		return "<="
+	case greater:
+		return ">"
+	case greater | equal:
+		return ">="
+	case equal:
+		return "=="
+	}
+	return "!="
+}
+
 // mirrored is the operator for exchanged sides.
 func (r relation) mirrored() relation {
 	return r&equal | r&less<<2 | r&greater>>2

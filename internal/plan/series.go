@@ -83,7 +83,11 @@ func (c *compiler) seriesOf(typ int, preds []pred, latest *col) *series {
 		key += " / newest of each " + latest.key
 	}
 	s, ok := c.series[key]
+	if !ok && c.again != nil {
+		s, ok = c.seriesAgain(key)
+	}
 	if !ok {
+		c.making("series")
 		s = &series{slot: len(c.p.series), key: key, text: textOf(c.nameOf(typ), preds), typ: typ, preds: preds}
 		if latest != nil {
 			s.latest = true
@@ -103,6 +107,10 @@ func (s *series) need(c *compiler, n feature.Need) { s.needAfter(c, n, nil) }
 
 func (s *series) needAfter(c *compiler, n feature.Need, after *series) {
 	nd := need{Need: n, after: after}
+	if c.again != nil {
+		c.needAgain(s.slot, nd)
+		return
+	}
 	if !slices.Contains(s.needs, nd) {
 		s.needs = append(s.needs, nd)
 	}
@@ -120,6 +128,7 @@ func (s *series) column(c *compiler, name string, e ast.Expr) int {
 			return i
 		}
 	}
+	c.making("column")
 	s.cols = append(s.cols, col{key: key, text: written(e, name), node: c.eventNode(s.typ, name, e)})
 	c.uses.column(s.slot, len(s.cols)-1)
 	return len(s.cols) - 1
@@ -139,6 +148,11 @@ func (s *series) everAcc(c *compiler) {
 // newAcc plans an acc over rows of a series.
 func (c *compiler) newAcc(key string, base *series, fold feature.Fold) *acc {
 	a := &acc{slot: len(c.p.accs), key: key, base: base, fold: fold, xCol: -1, kCol: -1}
+	if c.again != nil {
+		a.slot = c.accAgain(key)
+		c.accs[key] = a
+		return a
+	}
 	c.p.accs = append(c.p.accs, a)
 	c.accs[key] = a
 	return a

@@ -41,6 +41,29 @@ func (x *Expr) Errorf(id int64, format string, args ...any) *Error {
 	return x.errorAt(start, stop, fmt.Sprintf(format, args...), "")
 }
 
+// Text returns the text of the node id of the expression's AST as the rule has it, on one line and without comments; the whole for an id
+// without a place.
+func (x *Expr) Text(id int64) string {
+	t := newTokens(x.Source)
+	start, stop := 0, len(t.runes)
+	if node := findNode(x.AST.Expr(), id); node != nil {
+		start, stop = t.span(x.AST.SourceInfo(), node)
+	}
+	var text strings.Builder
+	end := -1
+	for _, one := range t.list {
+		if one.start < start || one.end > stop {
+			continue
+		}
+		if end >= 0 && one.start > end && one.text != "." {
+			text.WriteByte(' ')
+		}
+		text.WriteString(one.text)
+		end = one.end
+	}
+	return text.String()
+}
+
 // errorAt makes an Error about the source's characters from start up to, not including, stop.
 func (x *Expr) errorAt(start, stop int, message, suggestion string) *Error {
 	line, column, end := x.at.span(start, stop)
