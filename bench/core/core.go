@@ -67,35 +67,3 @@ func newShop(rules, n int) (*shop, error) {
 	}
 	return s, nil
 }
-
-// customers are those of a run.
-type customers struct {
-	engine *engine.Engine
-	by     map[string]*engine.Customer
-	timers engine.Timers
-	out    []engine.Change
-}
-
-func newCustomers(e *engine.Engine) *customers {
-	return &customers{engine: e, by: map[string]*engine.Customer{}}
-}
-
-// step fires what is due before an event, then applies it.
-func (c *customers) step(ev *event.Event) *engine.Customer {
-	for {
-		id, at, ok := c.timers.Peek()
-		if !ok || at >= ev.Time {
-			break
-		}
-		c.out = c.engine.Fire(c.by[id], at, c.out[:0])
-		c.timers.Set(id, c.by[id].Deadline())
-	}
-	customer := c.by[ev.Customer]
-	if customer == nil {
-		customer = c.engine.NewCustomer(ev.Customer)
-		c.by[ev.Customer] = customer
-	}
-	c.out = c.engine.Apply(customer, ev, ev.Time, c.out[:0])
-	c.timers.Set(ev.Customer, customer.Deadline())
-	return customer
-}

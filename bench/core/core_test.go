@@ -5,7 +5,10 @@ import (
 	"errors"
 	"io"
 	"runtime"
+	"slices"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/ruas/ruas/internal/event"
 	"github.com/ruas/ruas/internal/replay"
@@ -64,17 +67,45 @@ func benchmarkDecode(b *testing.B, twice int) {
 	})
 }
 
-func BenchmarkStepS10(b *testing.B)   { benchmarkStep(b, 10) }
-func BenchmarkStepS1000(b *testing.B) { benchmarkStep(b, 1_000) }
+func BenchmarkStepS10(b *testing.B)    { benchmarkStep(b, 10) }
+func BenchmarkStepS1000(b *testing.B)  { benchmarkStep(b, 1_000) }
+func BenchmarkStepS10000(b *testing.B) { benchmarkStep(b, 10_000) }
 
+// benchmarkStep reports CPU time too, an event and an event or change, and the bytes of state that customers end up with.
 func benchmarkStep(b *testing.B, rules int) {
+	b.Helper()
 	s := prepare(b, rules)
 	c := newCustomers(s.engine)
+	changes, before := 0, cpuTime(b)
 	measure(b, func() {
 		for _, ev := range s.events[:b.N] {
-			c.step(ev)
+			_, out := c.step(ev)
+			changes += len(out)
 		}
 	})
+	used := float64(cpuTime(b) - before)
+	var sizes []int
+	total := 0
+	for _, x := range c.by {
+		n := len(s.engine.Encode(x.Customer, nil))
+		sizes, total = append(sizes, n), total+n
+	}
+	slices.Sort(sizes)
+	b.ReportMetric(used/float64(b.N), "cpu-ns/event")
+	b.ReportMetric(used/float64(b.N+changes), "cpu-ns/event+change")
+	b.ReportMetric(float64(changes)/float64(b.N), "changes/event")
+	b.ReportMetric(float64(sizes[len(sizes)/2]), "state-B/median")
+	b.ReportMetric(float64(total)/float64(len(sizes)), "state-B/mean")
+}
+
+// cpuTime is what the process has used so far, its kernel's part included.
+func cpuTime(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // BenchmarkEncode steps, and encodes and decodes the customer after each event: what a step costs of that, BenchmarkStepS10 says.
@@ -84,7 +115,7 @@ func BenchmarkEncode(b *testing.B) {
 	var state []byte
 	measure(b, func() {
 		for _, ev := range s.events[:b.N] {
-			customer := c.step(ev)
+			customer, _ := c.step(ev)
 			state = s.engine.Encode(customer, state[:0])
 			if _, err := s.engine.Decode(ev.Customer, state); err != nil {
 				b.Fatal(err)
