@@ -1,295 +1,146 @@
-"use strict";
+// The shell: what surrounds every page, and the way from an address to a page.
 
-const $ = (id) => document.getElementById(id);
-const numbers = new Intl.NumberFormat("en");
-const feedLength = 40;
-const seconds = 60;
+import { h, fill, say, note } from "./dom.js";
+import { t, language, languages, choose, minute, clockTime } from "./text.js";
+import { clock, onUnauthorised, setToken, Problem } from "./api.js";
+import { onState } from "./live.js";
+import { remember, recall } from "./store.js";
+import { finder } from "./finder.js";
 
-const segments = new Map(); // by name: what the API says, and the row
-let sort = { by: "members", down: true };
-let paused = false;
-let waiting = []; // changes to draw with the next frame
-let open = null; // the segment or customer shown
+// The pages, each in a module of its own that is loaded when it is first opened.
+const pages = [
+  [/^#?\/?$/, "home", () => import("./home.js")],
+  [/^#\/segments\/([^/]+)$/, "home", () => import("./segment.js")],
+  [/^#\/customers\/([^/]+)$/, "customer", () => import("./customer.js")],
+  [/^#\/operations$/, "operations", () => import("./operations.js")],
+  [/^#\/rules(?:\/([^/]+))?$/, "rules", () => import("./rules.js")],
+];
 
-// element makes one, with properties and children; text is never read as HTML.
-function element(tag, properties = {}, ...children) {
-  const node = Object.assign(document.createElement(tag), properties);
-  node.append(...children);
-  return node;
-}
+document.documentElement.lang = language;
+const main = document.getElementById("main");
+const status = h("span", { class: "status", role: "status" }, h("i"), h("span", { text: t("status.connecting") }));
+const now = h("time", { class: "clock", title: t("clock.title") });
+const links = [["home", "#/"], ["operations", "#/operations"], ["rules", "#/rules"]].map(([page, href]) => {
+  const link = h("a", { href, text: t("nav." + page) });
+  link.dataset.page = page;
+  return link;
+});
 
-const segmentLink = (name) => "#/segments/" + encodeURIComponent(name);
-const customerLink = (id) => "#/customers/" + encodeURIComponent(id);
-
-async function get(path) {
-  const answer = await fetch(path);
-  const body = await answer.json();
-  if (!answer.ok) throw new Error(body.error || answer.statusText);
-  return body;
-}
-
-// ---- segments
-
-function row(name) {
-  const link = element("a", { href: segmentLink(name) });
-  const known = {
-    name, members: 0, joins: 0, leaves: 0, title: "", tags: [], ups: [], downs: [],
-    link, count: element("td", { className: "num members" }), trend: element("td", { className: "trend" }),
-    in: element("td", { className: "num joins zero" }), out: element("td", { className: "num leaves zero" }),
+function shell() {
+  say(document.getElementById("skip"), t("skip"));
+  document.getElementById("skip").addEventListener("click", (event) => { event.preventDefault(); main.focus(); });
+  const theme = h("button", { class: "icon", type: "button", onclick: () => { turn(); name(); } });
+  const name = () => {
+    const which = recall("theme") || "auto";
+    theme.textContent = { auto: "◐", light: "☀", dark: "☾" }[which];
+    theme.title = t("theme." + which);
+    theme.setAttribute("aria-label", t("theme." + which));
   };
-  known.row = element("tr", {}, element("td", {}, link), known.count, known.trend, known.in, known.out);
-  known.row.addEventListener("click", () => { location.hash = segmentLink(name); });
-  segments.set(name, known);
-  return known;
+  name();
+  const tongue = h("select", { class: "tongue", "aria-label": t("language"), onchange: (event) => choose(event.target.value) },
+    Object.entries(languages).map(([code, title]) => h("option", { value: code, selected: code === language, title, text: code.toUpperCase() })));
+  tongue.value = language;
+  fill(document.getElementById("top"), h("div", { class: "bar" },
+    h("a", { class: "brand", href: "#/", "aria-label": t("nav.brand") }, h("img", { src: "icon.svg", alt: "", width: 26, height: 26 }), h("b", { text: "ruas" })),
+    h("nav", { "aria-label": t("nav.title") }, links),
+    finder(),
+    h("span", { class: "state" }, status, now),
+    h("span", { class: "settings" }, tongue, theme)));
 }
 
-function count(segment, members) {
-  if (members !== segment.members && segment.count.textContent !== "") {
-    const direction = members > segment.members ? "up" : "down";
-    segment.count.classList.remove("up", "down");
-    void segment.count.offsetWidth; // starts the animation anew
-    segment.count.classList.add(direction);
-  }
-  segment.members = members;
-  segment.count.textContent = numbers.format(members);
+// turn goes from the system's theme to light, to dark, and back.
+function turn() {
+  const next = { auto: "light", light: "dark", dark: "auto" }[recall("theme") || "auto"];
+  remember("theme", next === "auto" ? "" : next);
+  if (next === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = next;
 }
 
-async function refresh() {
-  let body;
-  try {
-    body = await get("/v1/segments");
-  } catch {
-    return; // the status says that the connection is lost
+onState((state) => {
+  status.className = "status " + state;
+  say(status.lastChild, t("status." + state));
+});
+
+setInterval(() => {
+  if (!clock.at) return;
+  const away = Math.abs(clock.at - Date.now()) > 12 * 3_600_000;
+  say(now, away ? minute(clock.at) : clockTime(clock.at));
+  now.dateTime = new Date(clock.at).toISOString();
+}, 500);
+
+let leave = new AbortController();
+
+async function route(event) {
+  leave.abort();
+  leave = new AbortController();
+  const { signal } = leave;
+  const [, page, load, ...parts] = match(location.hash);
+  for (const link of links) {
+    if (link.dataset.page === page) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
   }
-  const there = new Set();
-  let members = 0, joins = 0, leaves = 0;
-  for (const s of body.segments) {
-    there.add(s.name);
-    const known = segments.get(s.name) || row(s.name);
-    known.title = s.title || s.name;
-    known.tags = s.tags || [];
-    known.link.replaceChildren(element("b", { textContent: known.title }), element("small", { textContent: s.name + warming(s) }));
-    count(known, s.members);
-    known.joins = s.joins_last_minute;
-    known.leaves = s.leaves_last_minute;
-    known.in.textContent = s.joins_last_minute ? "+" + numbers.format(s.joins_last_minute) : "0";
-    known.out.textContent = s.leaves_last_minute ? "−" + numbers.format(s.leaves_last_minute) : "0";
-    known.in.classList.toggle("zero", !s.joins_last_minute);
-    known.out.classList.toggle("zero", !s.leaves_last_minute);
-    drawTrend(known);
-    members += s.members;
-    joins += s.joins_last_minute;
-    leaves += s.leaves_last_minute;
-  }
-  for (const [name, known] of segments) {
-    if (!there.has(name)) {
-      known.row.remove();
-      segments.delete(name);
-    }
-  }
-  $("total-segments").textContent = numbers.format(there.size);
-  $("total-members").textContent = numbers.format(members);
-  $("total-joins").textContent = numbers.format(joins);
-  $("total-leaves").textContent = numbers.format(leaves);
-  arrange();
-}
-
-// warming says that a segment cannot be decided of every customer yet.
-function warming(segment) {
-  if (!segment.warming) {
-    return "";
-  }
-  return segment.warming_until ? " · warming until " + new Date(segment.warming_until).toLocaleString() : " · warming";
-}
-
-// drawTrend draws joins up and leaves down, a bar for every two seconds of the last minute.
-function drawTrend(segment) {
-  const now = Math.floor(Date.now() / 1000);
-  const bars = (times) => {
-    const out = new Array(seconds / 2).fill(0);
-    for (const t of times) out[out.length - 1 - Math.floor((now - t) / 2)]++;
-    return out;
-  };
-  segment.ups = segment.ups.filter((t) => now - t < seconds);
-  segment.downs = segment.downs.filter((t) => now - t < seconds);
-  const ups = bars(segment.ups), downs = bars(segment.downs);
-  const most = Math.max(3, ...ups, ...downs);
-  const height = 12;
-  let shapes = "";
-  for (let i = 0; i < ups.length; i++) {
-    const up = (ups[i] / most) * height, down = (downs[i] / most) * height, x = i * 4;
-    if (up) shapes += `<rect class="j" x="${x}" y="${height - up}" width="3" height="${up}"/>`;
-    if (down) shapes += `<rect class="l" x="${x}" y="${height}" width="3" height="${down}"/>`;
-  }
-  segment.trend.innerHTML =
-    `<svg viewBox="0 0 120 24" preserveAspectRatio="none" aria-hidden="true"><path class="axis" d="M0 12H120"/>${shapes}</svg>`;
-}
-
-function arrange() {
-  const wanted = $("filter").value.trim().toLowerCase();
-  const list = [...segments.values()];
-  list.sort((a, b) => {
-    const by = sort.by === "name" ? a.title.localeCompare(b.title) : a[sort.by] - b[sort.by];
-    return (sort.down ? -by : by) || a.title.localeCompare(b.title);
-  });
-  let shown = 0;
-  const body = $("rows");
-  list.forEach((s, i) => {
-    s.row.hidden = wanted !== "" && ![s.name, s.title, ...s.tags].some((t) => t.toLowerCase().includes(wanted));
-    s.row.classList.toggle("open", open !== null && open.kind === "segment" && open.name === s.name);
-    if (!s.row.hidden) shown++;
-    if (body.children[i] !== s.row) body.insertBefore(s.row, body.children[i] || null);
-  });
-  $("empty").hidden = shown > 0 || list.length === 0;
-  for (const button of document.querySelectorAll("[data-sort]")) {
-    const head = button.parentElement;
-    if (button.dataset.sort === sort.by) head.setAttribute("aria-sort", sort.down ? "descending" : "ascending");
-    else head.removeAttribute("aria-sort");
-  }
-}
-
-// ---- changes
-
-function listen() {
-  const source = new EventSource("/v1/changes?recent=" + feedLength);
-  source.addEventListener("open", () => status("live", "live"));
-  source.addEventListener("error", () => status("lost", "connection lost, trying again"));
-  source.addEventListener("change", (event) => {
-    waiting.push(JSON.parse(event.data));
-    if (waiting.length === 1) requestAnimationFrame(draw);
-  });
-}
-
-function status(kind, text) {
-  $("status").className = "status " + kind;
-  $("status-text").textContent = text;
-}
-
-const clockTime = (iso) => new Date(iso).toLocaleTimeString([], { hour12: false });
-
-function draw() {
-  const changes = waiting;
-  waiting = [];
-  const now = Math.floor(Date.now() / 1000);
-  for (const c of changes) {
-    const segment = segments.get(c.segment);
-    if (segment) (c.change === "join" ? segment.ups : segment.downs).push(now);
-    if (open !== null && open.change) open.change(c);
-  }
-  const last = changes[changes.length - 1];
-  $("clock").textContent = new Date(last.time).toLocaleString([], { dateStyle: "medium", timeStyle: "medium", hour12: false });
-  $("clock").dateTime = last.time;
-  if (paused) return;
-  const feed = $("feed");
-  for (const c of changes.slice(-feedLength)) {
-    const join = c.change === "join";
-    feed.prepend(element("li", { className: c.change + " new" },
-      element("time", { textContent: clockTime(c.time), dateTime: c.time, title: c.time }),
-      element("span", { className: "mark", textContent: join ? "▲" : "▼", title: join ? "joins" : "leaves" }),
-      element("span", { className: "what" },
-        element("a", { href: customerLink(c.customer_id), textContent: c.customer_id }),
-        join ? " joins " : " leaves ",
-        element("a", { href: segmentLink(c.segment), textContent: c.segment })),
-      element("span", { className: "cause", textContent: c.cause === "event" ? "" : "by " + c.cause })));
-  }
-  while (feed.children.length > feedLength) feed.lastChild.remove();
-  $("feed-empty").hidden = true;
-}
-
-// ---- one segment, one customer
-
-async function route() {
-  const [, kind, rest] = location.hash.match(/^#\/(segments|customers)\/(.+)$/) || [];
-  open = null;
-  if (!kind) {
-    $("detail").hidden = true;
-    arrange();
+  if (!load) {
+    show(note(t("nothing.here")), t("nothing.here"));
     return;
   }
-  const name = decodeURIComponent(rest);
-  const here = kind === "segments" ? { kind: "segment", name } : { kind: "customer", name };
-  open = here;
-  arrange();
   try {
-    const [title, ...content] = kind === "segments" ? await segmentDetail(here) : await customerDetail(here);
-    if (open !== here) return;
-    show(title, content);
-  } catch (problem) {
-    if (open === here) show(name, [element("p", { className: "muted", textContent: problem.message })]);
+    const { open } = await load();
+    if (signal.aborted) return;
+    await open(...parts, { signal, show: (content, title) => { if (!signal.aborted) show(content, title, event); } });
+  } catch (error) {
+    if (!signal.aborted) show(failure(error), t("failed"));
   }
 }
 
-function show(title, content) {
-  $("detail-title").textContent = title;
-  $("detail-body").replaceChildren(...content);
-  $("detail").hidden = false;
+function match(hash) {
+  for (const [pattern, page, load] of pages) {
+    const found = hash.match(pattern);
+    if (found) return [hash, page, load, ...found.slice(1).map((part) => part && decodeURIComponent(part))];
+  }
+  return [hash];
 }
 
-async function segmentDetail(here) {
-  const path = "/v1/segments/" + encodeURIComponent(here.name);
-  const [s, page] = await Promise.all([get(path), get(path + "/members?limit=200")]);
-  const chip = (id, fresh) => element("a", { href: customerLink(id), textContent: id, className: fresh ? "new" : "" });
-  const chips = new Map(page.members.map((id) => [id, chip(id, false)]));
-  const box = element("div", { className: "chips" }, ...chips.values());
-  const none = element("p", { className: "muted", textContent: "Nobody at the moment.", hidden: chips.size > 0 });
-  here.change = (c) => {
-    if (c.segment !== here.name) return;
-    if (chips.has(c.customer_id)) chips.get(c.customer_id).remove();
-    chips.delete(c.customer_id);
-    if (c.change === "join") {
-      const fresh = chip(c.customer_id, true);
-      chips.set(c.customer_id, fresh);
-      box.prepend(fresh);
-    }
-    none.hidden = chips.size > 0;
-  };
-  const content = [s.title || s.name];
-  if (s.description) content.push(element("p", { textContent: s.description }));
-  if (s.tags) content.push(element("div", {}, ...s.tags.map((t) => element("span", { className: "tag", textContent: t }))));
-  content.push(element("h3", { textContent: "Members are those for whom" }), element("pre", { textContent: s.when.trim() }));
-  if (s.until) content.push(element("h3", { textContent: "until" }), element("pre", { textContent: s.until.trim() }));
-  content.push(element("h3", { textContent: page.next ? "Some of the members" : "Members" }), none, box);
-  return content;
+function show(content, title, event) {
+  document.title = title ? title + " · ruas" : "ruas";
+  fill(main, content);
+  if (event) { // a move within the page: read on from its beginning
+    scrollTo(0, 0);
+    main.focus({ preventScroll: true });
+  }
 }
 
-async function customerDetail(here) {
-  const path = "/v1/customers/" + encodeURIComponent(here.name);
-  const list = element("ul", { className: "list" });
-  const none = element("p", { className: "muted", textContent: "In no segment at the moment." });
-  const load = async () => {
-    const customer = await get(path);
-    list.replaceChildren(...customer.memberships.map((m) => element("li", {},
-      element("a", { href: segmentLink(m.segment), textContent: (segments.get(m.segment) || {}).title || m.segment }),
-      element("time", { dateTime: m.since, textContent: "since " + new Date(m.since).toLocaleString([], { dateStyle: "medium", timeStyle: "short", hour12: false }) }))));
-    none.hidden = customer.memberships.length > 0;
-  };
-  await load();
-  here.change = (c) => {
-    // The view is written just after the change is published.
-    if (c.customer_id === here.name) setTimeout(() => load().catch(() => {}), 300);
-  };
-  return [here.name, none, list];
-}
+const failure = (error) => h("section", { class: "card failure" },
+  h("h1", { text: error instanceof Problem && error.status === 404 ? t("not.found") : t("failed") }),
+  note(error instanceof TypeError ? t("status.lost") : error.message),
+  h("p", {}, h("button", { class: "plain", type: "button", text: t("again"), onclick: () => route() }), " ", h("a", { href: "#/", text: t("nav.home") })));
 
-// ---- start
-
-$("filter").addEventListener("input", arrange);
-$("pause").addEventListener("click", () => {
-  paused = !paused;
-  $("pause").setAttribute("aria-pressed", String(paused));
-  $("pause").textContent = paused ? "Go on" : "Pause";
-});
-$("lookup").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const id = $("lookup-id").value.trim();
-  if (id) location.hash = customerLink(id);
-});
-for (const button of document.querySelectorAll("[data-sort]")) {
-  button.addEventListener("click", () => {
-    sort = { by: button.dataset.sort, down: sort.by === button.dataset.sort ? !sort.down : button.dataset.sort !== "name" };
-    arrange();
+// One question at a time, however many answers were refused.
+let asking = null;
+onUnauthorised((refused) => {
+  asking ||= new Promise((done) => {
+    const field = h("input", { type: "password", autocomplete: "off", required: true, "aria-label": t("token") });
+    const dialog = h("dialog", { class: "card", "aria-labelledby": "ask" },
+      h("form", { method: "dialog" },
+        h("h2", { id: "ask", text: t("token.title") }), note(refused ? t("token.refused") : t("token.why")), field,
+        h("button", { class: "plain strong", text: t("token.use") })));
+    dialog.addEventListener("cancel", (event) => event.preventDefault());
+    dialog.addEventListener("close", () => {
+      setToken(field.value.trim());
+      dialog.remove();
+      asking = null;
+      done();
+    });
+    document.body.append(dialog);
+    dialog.showModal();
   });
-}
-window.addEventListener("hashchange", route);
-refresh().then(route).then(listen);
-setInterval(refresh, 1500);
+  return asking;
+});
+
+shell();
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)) return;
+  event.preventDefault();
+  document.getElementById("find").focus();
+});
+addEventListener("hashchange", route);
+route();

@@ -1,0 +1,98 @@
+// Everything that the page knows comes from here: the HTTP API under /v1, and the health and metrics beside it.
+
+import { remember, recall } from "./store.js";
+
+let token = recall("token", sessionStorage) || "";
+let askForToken = null; // set by the shell
+
+export class Problem extends Error {
+  constructor(status, title, detail, id) {
+    super(detail || title);
+    Object.assign(this, { status, title, id });
+  }
+}
+
+export const onUnauthorised = (ask) => { askForToken = ask; };
+
+export function setToken(value) {
+  token = value;
+  remember("token", value, sessionStorage);
+}
+
+export const hasToken = () => token !== "";
+
+// clock is the moment up to which all is decided, as the answers tell; it may run faster than ours.
+export const clock = {
+  at: 0,
+  see(text) {
+    const at = Date.parse(text || "");
+    if (at > this.at) this.at = at;
+  },
+};
+
+async function send(path, options = {}) {
+  for (;;) {
+    const headers = new Headers(options.headers);
+    if (token) headers.set("Authorization", "Bearer " + token);
+    const answer = await fetch(path, { ...options, headers, cache: "no-store" });
+    if (answer.status === 401 && askForToken) {
+      await askForToken(token !== "", options.signal);
+      continue;
+    }
+    clock.see(answer.headers.get("Ruas-Clock"));
+    return answer;
+  }
+}
+
+async function problem(answer) {
+  let body = {};
+  try { body = await answer.json(); } catch { /* the status says enough */ }
+  return new Problem(answer.status, body.title || answer.statusText, body.detail || body.error, body.request_id);
+}
+
+// get reads JSON. An answer that is none of the API's own is a Problem.
+export async function get(path, signal) {
+  const answer = await send(path, { signal });
+  if (!answer.ok) throw await problem(answer);
+  return answer.json();
+}
+
+// find is get, but null where there is no such route, or nothing there.
+export async function find(path, signal) {
+  try {
+    return await get(path, signal);
+  } catch (error) {
+    if (error instanceof Problem && [404, 405, 501].includes(error.status)) return null;
+    throw error;
+  }
+}
+
+export async function post(path, body, signal) {
+  const answer = await send(path, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" }, signal });
+  if (!answer.ok) throw await problem(answer);
+  return answer.json();
+}
+
+// text reads what is not JSON: { ok, status, body }.
+export async function text(path, signal) {
+  const answer = await send(path, { signal });
+  return { ok: answer.ok, status: answer.status, body: await answer.text() };
+}
+
+// save hands what a path answers to the browser as a file: a link cannot carry the token.
+export async function save(path, name) {
+  const answer = await send(path);
+  if (!answer.ok) throw await problem(answer);
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await answer.blob());
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+// stream opens a path of server-sent events.
+export const stream = (path, signal, last) =>
+  send(path, { signal, headers: last ? { "Last-Event-ID": last, Accept: "text/event-stream" } : { Accept: "text/event-stream" } });
+
+export const segmentPath = (name) => "/v1/segments/" + encodeURIComponent(name);
+export const customerPath = (id) => "/v1/customers/" + encodeURIComponent(id);

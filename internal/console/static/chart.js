@@ -1,0 +1,109 @@
+// Plots: sparklines and bars of our own, which are a few shapes, and uPlot for what has axes.
+
+import { s, h } from "./dom.js";
+import { language, number, percent } from "./text.js";
+
+const high = 13, wide = 4;
+
+// spark is a row of bars: joins go up, leaves down, the newest is on the right.
+export function spark(bins) {
+  const joins = s("path", { class: "j" }), leaves = s("path", { class: "l" });
+  const node = s("svg", { class: "spark", viewBox: `0 0 ${bins * wide} ${2 * high}`, preserveAspectRatio: "none", "aria-hidden": "true" },
+    s("path", { class: "axis", d: `M0 ${high}H${bins * wide}` }), joins, leaves);
+  let before = "";
+  return {
+    node,
+    draw(ups, downs) {
+      const most = Math.max(2, ...ups, ...downs);
+      const bars = (values, sign) => values.map((v, i) => (v ? `M${i * wide + wide / 2 - 0.25} ${high}v${(-sign * Math.max(1.5, (v / most) * (high - 1))).toFixed(1)}` : "")).join("");
+      const [up, down] = [bars(ups, 1), bars(downs, -1)];
+      if (up + "|" + down === before) return;
+      before = up + "|" + down;
+      joins.setAttribute("d", up);
+      leaves.setAttribute("d", down);
+    },
+  };
+}
+
+// meter is a bar for a share of one, with a mark where another share is to be compared.
+export function meter(share, mark) {
+  const at = (x) => (Math.min(1, Math.max(0, x)) * 100).toFixed(2);
+  return s("svg", { class: "meter", viewBox: "0 0 100 8", preserveAspectRatio: "none", role: "img", "aria-label": percent(share) },
+    s("rect", { class: "rail", width: 100, height: 8 }), s("rect", { class: "fill", width: at(share), height: 8 }),
+    mark === undefined ? null : s("rect", { class: "mark", x: Math.min(99, at(mark)), width: 1, height: 8 }));
+}
+
+let loading = null;
+
+function library() {
+  loading ||= new Promise((done, failed) => {
+    const style = h("link", { rel: "stylesheet", href: "vendor/uplot.css" });
+    const script = h("script", { src: "vendor/uplot.js", onload: () => done(window.uPlot), onerror: () => failed(new Error("vendor/uplot.js")) });
+    document.head.append(style, script);
+  });
+  return loading;
+}
+
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+
+// lines plots series over time into a box, and draws anew when the box or the theme changes. times are seconds since the epoch; a series is
+// { label, values, colour, fill, bars, down }. It ends with the signal.
+export async function lines(box, times, series, signal) {
+  const UPlot = await library();
+  if (signal.aborted) return null;
+  let plot = null, data = [times, ...series.map((x) => x.values)];
+  const draw = () => {
+    plot?.destroy();
+    const axis = { stroke: colour("muted"), grid: { stroke: colour("line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
+    const stamp = new Intl.DateTimeFormat(language, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+    plot = new UPlot({
+      width: box.clientWidth, height: 190, cursor: { points: { size: 7 }, y: false }, legend: { live: true },
+      scales: { y: { range: (u, low, top) => range(low, top) } },
+      axes: [
+        { ...axis, values: (u, ticks) => ticks.map((v, i) => tick(v, ticks[i - 1])) , space: 80 },
+        { ...axis, values: (u, ticks) => ticks.map((v) => (Number.isInteger(v) ? number(v) : "")), size: 56 },
+      ],
+      series: [
+        { value: (u, v) => (v ? stamp.format(v * 1000) : "–") },
+        ...series.map((x) => ({
+          label: x.label, stroke: colour(x.colour), fill: x.fill ? colour(x.fill) : undefined, width: 2,
+          points: { show: false }, value: (u, v) => (v === null || v === undefined ? "–" : number(v)),
+          paths: x.steps ? UPlot.paths.stepped({ align: 1 }) : undefined,
+        })),
+      ],
+    }, data, box);
+  };
+  draw();
+  const size = new ResizeObserver(() => plot.setSize({ width: box.clientWidth, height: 190 }));
+  size.observe(box);
+  const theme = new MutationObserver(draw);
+  theme.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  dark.addEventListener("change", draw);
+  signal.addEventListener("abort", () => {
+    size.disconnect();
+    theme.disconnect();
+    dark.removeEventListener("change", draw);
+    plot.destroy();
+  });
+  return (x, ...ys) => {
+    data = [x, ...ys];
+    plot.setData(data);
+  };
+}
+
+// range keeps a line off the edges, and a flat one in the middle.
+function range(low, top) {
+  if (low === null || top === null || low === undefined) return [0, 1];
+  const room = Math.max(1, Math.ceil((top - low) * 0.15));
+  return [Math.max(0, Math.floor(low - room)), Math.ceil(top + room)];
+}
+
+function tick(seconds, before) {
+  const at = new Date(seconds * 1000);
+  const day = new Intl.DateTimeFormat(language, { month: "short", day: "numeric" }).format(at);
+  const time = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(at);
+  const anew = before === undefined || new Date(before * 1000).getDate() !== at.getDate();
+  if (at.getHours() === 0 && at.getMinutes() === 0) return day;
+  return anew ? time + "\n" + day : time;
+}
