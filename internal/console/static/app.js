@@ -13,14 +13,13 @@ const pages = [
   [/^#\/segments\/([^/]+)$/, "home", () => import("./segment.js")],
   [/^#\/customers\/([^/]+)$/, "customer", () => import("./customer.js")],
   [/^#\/operations$/, "operations", () => import("./operations.js")],
-  [/^#\/rules(?:\/([^/]+))?$/, "rules", () => import("./rules.js")],
 ];
 
 document.documentElement.lang = language;
 const main = document.getElementById("main");
 const status = h("span", { class: "status", role: "status" }, h("i"), h("span", { text: t("status.connecting") }));
 const now = h("time", { class: "clock", title: t("clock.title") });
-const links = [["home", "#/"], ["operations", "#/operations"], ["rules", "#/rules"]].map(([page, href]) => {
+const links = [["home", "#/"], ["operations", "#/operations"]].map(([page, href]) => {
   const link = h("a", { href, text: t("nav." + page) });
   link.dataset.page = page;
   return link;

@@ -48,7 +48,7 @@ const colour = (name) => getComputedStyle(document.documentElement).getPropertyV
 
 // lines plots series over time into a box, and draws anew when the box or the theme changes. times are seconds since the epoch; a series is
 // { label, values, colour, fill, bars, down }. It ends with the signal.
-export async function lines(box, times, series, signal) {
+export async function lines(box, times, series, signal, height = 190) {
   const UPlot = await library();
   if (signal.aborted) return null;
   let plot = null, data = [times, ...series.map((x) => x.values)];
@@ -57,7 +57,7 @@ export async function lines(box, times, series, signal) {
     const axis = { stroke: colour("muted"), grid: { stroke: colour("line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
     const stamp = new Intl.DateTimeFormat(language, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
     plot = new UPlot({
-      width: box.clientWidth, height: 190, cursor: { points: { size: 7 }, y: false }, legend: { live: true },
+      width: box.clientWidth, height, cursor: { points: { size: 7 }, y: false }, legend: { live: true },
       scales: { y: { range: (u, low, top) => range(low, top) } },
       axes: [
         { ...axis, values: (u, ticks) => ticks.map((v, i) => tick(v, ticks[i - 1])) , space: 80 },
@@ -74,7 +74,7 @@ export async function lines(box, times, series, signal) {
     }, data, box);
   };
   draw();
-  const size = new ResizeObserver(() => plot.setSize({ width: box.clientWidth, height: 190 }));
+  const size = new ResizeObserver(() => plot.setSize({ width: box.clientWidth, height }));
   size.observe(box);
   const theme = new MutationObserver(draw);
   theme.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });

@@ -20,7 +20,7 @@ export const h = (tag, properties, ...children) => make(document.createElement(t
 // s makes an SVG element.
 export const s = (tag, properties, ...children) => make(document.createElementNS(svgSpace, tag), properties, children);
 
-const kept = (children) => children.flat().filter((c) => c !== null && c !== undefined && c !== false && c !== "");
+const kept = (children) => children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false && c !== "");
 
 // fill puts children in place of those that an element has.
 export function fill(node, ...children) {

@@ -2,7 +2,6 @@
 
 import { h, fill, say, card, skeleton } from "./dom.js";
 import { t, known, number, compact, ago, moment, minute } from "./text.js";
-import { clock } from "./api.js";
 import { listen } from "./live.js";
 import { feed } from "./feed.js";
 import { spark } from "./chart.js";
@@ -10,6 +9,8 @@ import { readSegments, segmentLink, family, matches } from "./segments.js";
 import { remember, recall } from "./store.js";
 
 const every = 2000, bins = 30, binSeconds = 2;
+// activityEvery is how often the longer past is read, in rounds; it is told by steps of ten seconds.
+const activityEvery = 5, window = "15m";
 
 export async function open({ signal, show }) {
   const rows = new Map();
@@ -21,8 +22,9 @@ export async function open({ signal, show }) {
   const state = { by: "members", down: true, family: recall("family", sessionStorage) || "", query: "" };
   const filter = h("input", { type: "search", placeholder: t("home.filter"), "aria-label": t("home.filter"), autocomplete: "off", spellcheck: "false",
     oninput: () => { state.query = filter.value.trim(); arrange(); } });
+  const trendHead = h("th", { scope: "col", class: "trend" });
   const heads = [["title", ""], ["members", "num"], [null, "trend"], ["joins", "num"], ["leaves", "num"], ["last", "last"]].map(([by, kind]) => {
-    if (!by) return h("th", { scope: "col", class: kind, text: t("home.trend"), title: t("home.trend.why") });
+    if (!by) return trendHead;
     const head = h("th", { scope: "col", class: kind }, h("button", { type: "button", title: known("home." + by + ".why", ""), text: t("home." + by), onclick: () => {
       Object.assign(state, { by, down: state.by === by ? !state.down : by !== "title" });
       arrange();
@@ -83,6 +85,7 @@ export async function open({ signal, show }) {
       r.joins.classList.toggle("zero", !r.joinsNow);
       r.leaves.classList.toggle("zero", !r.leavesNow);
       if (s.last_change) r.last = Math.max(r.last, Date.parse(s.last_change));
+      if (s.activity) r.activity = s.activity;
       members += s.members;
       joins += r.joinsNow;
       leaves += r.leavesNow;
@@ -146,6 +149,16 @@ export async function open({ signal, show }) {
     }
   }
 
+  // gather adds up an activity's steps, three in a bar, with the newest on the right.
+  function gather(steps) {
+    const out = new Array(bins).fill(0);
+    steps.forEach((n, i) => {
+      const bar = bins - 1 - Math.floor((steps.length - 1 - i) / 3);
+      if (bar >= 0) out[bar] += n;
+    });
+    return out;
+  }
+
   // drawTrends puts the changes of the last minute into bars of two seconds.
   function drawTrends() {
     const now = Math.floor(Date.now() / 1000 / binSeconds);
@@ -157,9 +170,10 @@ export async function open({ signal, show }) {
     for (const r of rows.values()) {
       r.ups = r.ups.filter((at) => now - at < bins);
       r.downs = r.downs.filter((at) => now - at < bins);
-      r.trend.draw(bars(r.ups), bars(r.downs));
+      if (r.activity) r.trend.draw(gather(r.activity.joins), gather(r.activity.leaves));
+      else r.trend.draw(bars(r.ups), bars(r.downs));
       if (r.last) {
-        say(r.lastCell, ago(r.last, Math.max(clock.at, r.last)));
+        say(r.lastCell, ago(r.last, Math.max(Date.now(), r.last)));
         r.lastCell.title = moment(r.last);
       } else {
         say(r.lastCell, "–");
@@ -167,9 +181,13 @@ export async function open({ signal, show }) {
     }
   }
 
+  let rounds = 0;
   const round = async () => {
     if (!document.hidden) {
-      update(await readSegments(signal));
+      update(await readSegments(signal, rounds++ % activityEvery === 0 ? window : "none"));
+      const long = [...rows.values()].some((r) => r.activity);
+      say(trendHead, t(long ? "home.trend.long" : "home.trend"));
+      trendHead.title = t(long ? "home.trend.long.why" : "home.trend.why");
       // While a row has the focus or the mouse, it stays where it is.
       if (!body.matches(":hover, :focus-within") || body.children.length !== rows.size) arrange();
       drawTrends();
@@ -181,8 +199,9 @@ export async function open({ signal, show }) {
     for (const c of list) {
       const r = rows.get(c.segment);
       if (!r) continue;
-      if (!past) (c.change === "join" ? r.ups : r.downs).push(bin);
-      r.last = Math.max(r.last, Date.parse(c.time));
+      if (past) continue;
+      (c.change === "join" ? r.ups : r.downs).push(bin);
+      r.last = Date.now();
     }
     changes.add(list, past);
   });

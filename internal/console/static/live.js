@@ -22,8 +22,8 @@ export function listen(query, signal, take) {
     if (fresh.length) take(fresh, false);
   };
   const schedule = () => { frame ||= requestAnimationFrame(draw); };
-  run(query, signal, () => last, (change, past) => {
-    last = change.id;
+  run(query, signal, () => last, (change, id, past) => {
+    last = id;
     clock.see(change.time);
     (past ? old : waiting).push(change);
     // A page in the background draws no frames: it keeps the newest.
@@ -67,8 +67,8 @@ async function read(body, change, first) {
     rest = blocks.pop();
     const past = first && performance.now() - opened < settle;
     for (const block of blocks) {
-      const data = block.split("\n").filter((l) => l.startsWith("data:")).map((l) => l.slice(5).trimStart()).join("\n");
-      if (data && /^event: ?change$/m.test(block)) change(JSON.parse(data), past);
+      const field = (name) => block.split("\n").filter((l) => l.startsWith(name + ":")).map((l) => l.slice(name.length + 1).trimStart()).join("\n");
+      if (field("event") === "change") change(JSON.parse(field("data")), field("id"), past);
     }
   }
 }

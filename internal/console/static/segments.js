@@ -4,8 +4,8 @@ import { get } from "./api.js";
 
 let all = new Map();
 
-export async function readSegments(signal) {
-  const { segments } = await get("/v1/segments", signal);
+export async function readSegments(signal, window = "none") {
+  const { segments } = await get("/v1/segments?window=" + window, signal);
   all = new Map(segments.map((s) => [s.name, s]));
   return segments;
 }
