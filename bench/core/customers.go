@@ -66,12 +66,13 @@ type timer struct {
 // timers is a heap of timers in order of (moment, customer).
 type timers []timer
 
-func (t timers) Len() int { return len(t) }
-func (t timers) Less(i, j int) bool {
-	return cmp.Or(cmp.Compare(t[i].at, t[j].at), cmp.Compare(t[i].of.ID(), t[j].of.ID())) < 0
+func (t *timers) Len() int { return len(*t) }
+func (t *timers) Less(i, j int) bool {
+	a, b := (*t)[i], (*t)[j]
+	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.of.ID(), b.of.ID())) < 0
 }
-func (t timers) Swap(i, j int) { t[i], t[j] = t[j], t[i] }
-func (t *timers) Push(x any)   { *t = append(*t, x.(timer)) }
+func (t *timers) Swap(i, j int) { (*t)[i], (*t)[j] = (*t)[j], (*t)[i] }
+func (t *timers) Push(x any)    { *t = append(*t, x.(timer)) }
 func (t *timers) Pop() any {
 	last := (*t)[len(*t)-1]
 	*t = (*t)[:len(*t)-1]
