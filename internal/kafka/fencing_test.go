@@ -133,8 +133,8 @@ func fencing(t *testing.T, brokers []string, tells bool) {
 		if err != nil {
 			t.Fatalf("committing: %v", err)
 		}
-		if end != before+1 {
-			t.Errorf("the state ends at %d, want %d", end, before+1)
+		if end.State != before+1 || end.Changes < 1 {
+			t.Errorf("it reached %+v, want the state to end at %d, and a change", end, before+1)
 		}
 		if _, err := p.Commit(ctx, timerOnly("second")); err != nil {
 			t.Errorf("committing again: %v", err)
@@ -212,7 +212,7 @@ func fencing(t *testing.T, brokers []string, tells bool) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := p.ReadState(ctx, end-1, end, func(pipeline.StateRecord) error { return nil }); err != nil {
+		if err := p.ReadState(ctx, end.State-1, end.State, func(pipeline.StateRecord) error { return nil }); err != nil {
 			t.Fatal(err)
 		}
 		skew, ok, err := p.Skew(ctx)

@@ -90,7 +90,7 @@ func (p *partition) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.layout.ChangesPartitions, p.layout.DeadLetterPartitions = now.ChangesPartitions, now.DeadLetterPartitions
+	p.layout.ChangesPartitions, p.layout.DeadLetterPartitions, p.layout.MembershipsPartitions = now.ChangesPartitions, now.DeadLetterPartitions, now.MembershipsPartitions
 	return nil
 }
 
@@ -120,6 +120,19 @@ func (p *partition) StateBounds(ctx context.Context) (start, end int64, err erro
 		return 0, 0, err
 	}
 	return first[state[0]].Offset, last[state[0]].Offset, nil
+}
+
+// ChangesEnd implements pipeline.Partition.
+func (p *partition) ChangesEnd(ctx context.Context) (int64, error) {
+	if p.layout.ChangesPartitions != p.layout.Partitions {
+		return -1, nil
+	}
+	changes := []string{p.layout.Topics.Changes}
+	last, err := p.list(ctx, atEnd, changes)
+	if err != nil {
+		return 0, err
+	}
+	return last[changes[0]].Offset, nil
 }
 
 // SourceStarts implements pipeline.Partition.

@@ -32,6 +32,14 @@ func stateConfig() map[string]*string {
 	}
 }
 
+// membershipsConfig keeps the newest list of each customer.
+func membershipsConfig() map[string]*string {
+	return map[string]*string{
+		"cleanup.policy":      kadm.StringPtr("compact"),
+		"delete.retention.ms": kadm.StringPtr(fmt.Sprint(DeleteRetention.Milliseconds())),
+	}
+}
+
 // Prepare implements pipeline.Log.
 func (k *Kafka) Prepare(ctx context.Context, topics pipeline.Topics) (pipeline.Layout, error) {
 	cl, err := k.client()
@@ -84,17 +92,27 @@ func (k *Kafka) prepare(ctx context.Context, cl *kgo.Client, topics pipeline.Top
 
 // create makes the topics of ruas that are missing, and waits until they are known.
 func (k *Kafka) create(ctx context.Context, cl *kgo.Client, layout found) (found, error) {
-	topics, missing := layout.Topics, false
-	for _, t := range []struct {
+	type wanted struct {
 		name       string
 		partitions int32
 		has        int32
 		config     map[string]*string
-	}{
+	}
+	topics, missing := layout.Topics, false
+	all := []wanted{
 		{topics.State, layout.Partitions, layout.statePartitions, stateConfig()},
 		{topics.Changes, k.partitions(layout.Partitions), layout.ChangesPartitions, nil},
 		{topics.DeadLetters, k.partitions(layout.Partitions), layout.DeadLetterPartitions, nil},
-	} {
+	}
+	if topics.Memberships != "" {
+		all = append(all, wanted{topics.Memberships, layout.Partitions, layout.MembershipsPartitions, membershipsConfig()})
+	}
+	for i, s := range topics.Sources {
+		if s.Made && !layout.Present(i) {
+			all = append(all, wanted{s.Topic, layout.Partitions, 0, nil})
+		}
+	}
+	for _, t := range all {
 		if t.has > 0 {
 			continue
 		}
@@ -235,6 +253,9 @@ func (k *Kafka) layout(ctx context.Context, cl *kgo.Client, topics pipeline.Topi
 		{topics.Changes, []kmsg.ACLOperation{kmsg.ACLOperationWrite}},
 		{topics.DeadLetters, []kmsg.ACLOperation{kmsg.ACLOperationWrite}},
 	}
+	if topics.Memberships != "" {
+		all = append(all, needs{topics.Memberships, []kmsg.ACLOperation{kmsg.ACLOperationWrite}})
+	}
 	if topics.Follow {
 		all[1].operations = append(all[1].operations, kmsg.ACLOperationRead)
 	}
@@ -282,6 +303,9 @@ func (k *Kafka) layout(ctx context.Context, cl *kgo.Client, topics pipeline.Topi
 	f.statePartitions = int32(len(byName[topics.State].Partitions))
 	f.ChangesPartitions = int32(len(byName[topics.Changes].Partitions))
 	f.DeadLetterPartitions = int32(len(byName[topics.DeadLetters].Partitions))
+	if topics.Memberships != "" {
+		f.MembershipsPartitions = int32(len(byName[topics.Memberships].Partitions))
+	}
 	return f, nil
 }
 
@@ -290,7 +314,7 @@ func (f *found) sources(details map[string]*kmsg.MetadataResponseTopic) error {
 	for i, s := range f.Topics.Sources {
 		n := int32(len(details[s.Topic].Partitions))
 		switch {
-		case n == 0 && s.Optional:
+		case n == 0 && (s.Optional || s.Made):
 			continue
 		case n == 0:
 			return &pipeline.Refusal{Reason: fmt.Sprintf("the topic %s does not exist: create it, or mark its source `optional: true`", s.Topic), Unreachable: true}
@@ -326,6 +350,13 @@ func (f *found) complete() error {
 		return &pipeline.TopicGone{Topic: f.Topics.Changes}
 	case f.DeadLetterPartitions == 0:
 		return &pipeline.TopicGone{Topic: f.Topics.DeadLetters}
+	case f.MembershipsPartitions == 0 && f.Topics.Memberships != "":
+		return &pipeline.TopicGone{Topic: f.Topics.Memberships}
+	}
+	for i, s := range f.Topics.Sources {
+		if s.Made && !f.Present(i) {
+			return &pipeline.TopicGone{Topic: s.Topic}
+		}
 	}
 	return nil
 }

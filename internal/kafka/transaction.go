@@ -17,27 +17,26 @@ import (
 
 // Commit implements pipeline.Partition. Two things fence it: the producer epoch of the partition's transactional id, and the offsets,
 // which go with every transaction, changed or not: the group's coordinator refuses them to a member that is out (KIP-447).
-func (p *partition) Commit(ctx context.Context, tx *pipeline.Transaction) (int64, error) {
+func (p *partition) Commit(ctx context.Context, tx *pipeline.Transaction) (end pipeline.Reached, err error) {
 	ctx, cancel := context.WithTimeout(ctx, p.k.opt.CommitTimeout)
 	defer cancel()
 	if err := p.producer.BeginTransaction(); err != nil {
-		return 0, p.k.explain("beginning a transaction", err, access{id: p.transactionalID()})
+		return end, p.k.explain("beginning a transaction", err, access{id: p.transactionalID()})
 	}
-	end, err := p.produce(ctx, tx)
-	if err != nil {
-		return 0, err
+	if end, err = p.produce(ctx, tx); err != nil {
+		return end, err
 	}
 	if err := p.commitOffsets(ctx, tx.Offsets); err != nil {
-		return 0, p.k.explain("committing offsets", err, access{id: p.transactionalID()})
+		return end, p.k.explain("committing offsets", err, access{id: p.transactionalID()})
 	}
 	if err := p.producer.EndTransaction(ctx, kgo.TryCommit); err != nil {
-		return 0, p.k.explain("committing a transaction", err, access{id: p.transactionalID()})
+		return end, p.k.explain("committing a transaction", err, access{id: p.transactionalID()})
 	}
 	return end, nil
 }
 
-// produce sends all records and waits until they are on the broker. It returns the offset after the last state record.
-func (p *partition) produce(ctx context.Context, tx *pipeline.Transaction) (int64, error) {
+// produce sends all records and waits until they are on the broker.
+func (p *partition) produce(ctx context.Context, tx *pipeline.Transaction) (end pipeline.Reached, err error) {
 	var (
 		mu   sync.Mutex
 		fail error
@@ -55,7 +54,7 @@ func (p *partition) produce(ctx context.Context, tx *pipeline.Transaction) (int6
 	// Those of the transaction before are done with: Flush waited for each.
 	clear(p.records)
 	clear(p.headers)
-	n, bare := 0, len(tx.Changes)+len(tx.DeadLetters)+len(tx.State)
+	n, bare := 0, len(tx.Changes)+len(tx.DeadLetters)+len(tx.Memberships)+len(tx.State)
 	for _, list := range [][]pipeline.Message{tx.Changes, tx.DeadLetters} {
 		for i := range list {
 			n += len(list[i].Headers)
@@ -75,8 +74,12 @@ func (p *partition) produce(ctx context.Context, tx *pipeline.Transaction) (int6
 		p.producer.Produce(ctx, r, done)
 		return r
 	}
+	var change *kgo.Record
 	for i := range tx.Changes {
-		send(p.layout.Topics.Changes, p.changesPartition(tx.Changes[i].Key), &tx.Changes[i])
+		change = send(p.layout.Topics.Changes, p.partitionOf(tx.Changes[i].Key, p.layout.ChangesPartitions), &tx.Changes[i])
+	}
+	for i := range tx.Memberships {
+		send(p.layout.Topics.Memberships, p.partitionOf(tx.Memberships[i].Key, p.layout.MembershipsPartitions), &tx.Memberships[i])
 	}
 	for i := range tx.DeadLetters {
 		send(p.layout.Topics.DeadLetters, p.number%p.layout.DeadLetterPartitions, &tx.DeadLetters[i])
@@ -86,19 +89,23 @@ func (p *partition) produce(ctx context.Context, tx *pipeline.Transaction) (int6
 		task = send(p.layout.Topics.State, p.number, &tx.State[i])
 	}
 	if err := p.producer.Flush(ctx); err != nil {
-		return 0, fmt.Errorf("waiting for the broker to take a transaction's records: %w", err)
+		return end, fmt.Errorf("waiting for the broker to take a transaction's records: %w", err)
 	}
 	mu.Lock()
 	defer mu.Unlock()
 	p.last = produced{sent: sent, offset: task.Offset}
-	return task.Offset + 1, fail
+	end = pipeline.Reached{State: task.Offset + 1, Changes: -1}
+	if change != nil && p.layout.ChangesPartitions == p.layout.Partitions {
+		end.Changes = change.Offset + 1
+	}
+	return end, fail
 }
 
-// changesPartition keeps a customer's changes where a joiner of topics looks for them: in the customer's own partition number, or,
-// where the changes have another number of partitions, where Kafka's default partitioner puts the key.
-func (p *partition) changesPartition(key []byte) int32 {
-	if n := p.layout.ChangesPartitions; n != p.layout.Partitions {
-		return javaPartition(key, n)
+// partitionOf keeps what is said of a customer where a joiner of topics looks for it: in the customer's own partition number, or, in a topic
+// with another number of partitions, where Kafka's default partitioner puts the key.
+func (p *partition) partitionOf(key []byte, partitions int32) int32 {
+	if partitions != p.layout.Partitions {
+		return javaPartition(key, partitions)
 	}
 	return p.number
 }

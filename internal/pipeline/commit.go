@@ -41,7 +41,8 @@ func (s *session) commit(ctx context.Context, b *batch) error {
 	}
 	s.record = record
 	update.From = s.fence
-	s.fence.Applied = end
+	s.fence.Applied = end.State
+	s.published = max(s.published, end.Changes)
 	update.To = s.meta(task)
 	select {
 	case s.writer.queue <- numbered{b.number, update}:
@@ -243,5 +244,6 @@ func (s *session) deadline(u *Update, c *customer) {
 func (s *session) meta(task []byte) ShardMeta {
 	return ShardMeta{
 		Fence: s.fence, StateID: s.layout.StateID, Rules: s.opt.Engine.RulesHash(), Written: time.Now().UnixMilli(), Task: task,
+		Changes: s.published,
 	}
 }

@@ -24,6 +24,8 @@ type Log interface {
 type Topics struct {
 	Sources                     []SourceTopic
 	Changes, State, DeadLetters string
+	// Memberships is where each customer's present list is written; "": nowhere.
+	Memberships string
 	// Follow says that the changes are read too, by who serves them.
 	Follow bool
 	// AcceptLoss says that a state topic that was lost may be begun anew.
@@ -36,6 +38,7 @@ type Topics struct {
 type SourceTopic struct {
 	Topic    string
 	Optional bool // it need not exist
+	Made     bool // it is made where it is missing
 }
 
 // Layout is what there is on the broker.
@@ -46,8 +49,8 @@ type Layout struct {
 	// SourceIDs tell a topic from another one made later under the same name; empty: the topic does not exist.
 	SourceIDs []string
 	StateID   string
-	// ChangesPartitions and DeadLetterPartitions may differ from Partitions.
-	ChangesPartitions, DeadLetterPartitions int32
+	// These may differ from Partitions.
+	ChangesPartitions, DeadLetterPartitions, MembershipsPartitions int32
 }
 
 // Present tells whether the topic of source i exists.
@@ -77,6 +80,8 @@ type Partition interface {
 	StateBounds(ctx context.Context) (start, end int64, err error)
 	// ReadState calls each for every committed record of the state partition from offset from to, not including, offset to.
 	ReadState(ctx context.Context, from, to int64, each func(StateRecord) error) error
+	// ChangesEnd gives the high watermark of this partition number of the changes; -1: they are divided otherwise.
+	ChangesEnd(ctx context.Context) (int64, error)
 	// SourceStarts gives the first offset of each source, SourceEnds the high watermarks; -1 for a source that is not there.
 	SourceStarts(ctx context.Context) ([]int64, error)
 	SourceEnds(ctx context.Context) ([]int64, error)
@@ -87,10 +92,9 @@ type Partition interface {
 	// Pause stops reading a source, Resume goes on.
 	Pause(source int)
 	Resume(source int)
-	// Commit publishes a transaction and returns the high watermark that it reached in the state partition: the offset after its last
-	// record there. After any error the session is of no more use: whether the transaction was committed, the next one finds in the
+	// Commit publishes a transaction and says how far it reached. After any error the session is of no more use: whether the transaction was committed, the next one finds in the
 	// state partition. ErrFenced: another worker has the partition number.
-	Commit(ctx context.Context, tx *Transaction) (stateEnd int64, err error)
+	Commit(ctx context.Context, tx *Transaction) (Reached, error)
 	// Skew gives by how much the broker's clock is ahead of this worker's, zero where both may agree; ok is false where the broker does
 	// not tell.
 	Skew(ctx context.Context) (skew time.Duration, ok bool, err error)
@@ -131,10 +135,19 @@ type StateRecord struct {
 type Transaction struct {
 	Changes     []Message
 	DeadLetters []Message
+	// Memberships holds customers' present lists.
+	Memberships []Message
 	// State holds the states of customers; the record of the task, always there, is the last.
 	State []Message
 	// Offsets is the offset of the next event to apply of each source; -1 for a source that is not there.
 	Offsets []int64
+}
+
+// Reached is how far a transaction reached: the offsets after its last records.
+type Reached struct {
+	State int64
+	// Changes is that of this partition number of the changes; -1: there were none, or they are divided otherwise.
+	Changes int64
 }
 
 // Message is a record to be written.

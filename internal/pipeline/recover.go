@@ -56,6 +56,10 @@ func (s *session) recover(ctx, background context.Context) error {
 	if end, err = s.raise(ctx, s.record.Epoch+1); err != nil {
 		return err
 	}
+	// Nobody else can commit any more: what the view is brought up to is all that was published.
+	if s.published, err = s.part.ChangesEnd(ctx); err != nil {
+		return err
+	}
 	if err := s.claim(ctx, first, end); err != nil {
 		return err
 	}
@@ -152,10 +156,10 @@ func (s *session) raise(ctx context.Context, epoch int64) (end int64, err error)
 		tx.State = append(tx.State, Message{Key: []byte(keptKey), Value: s.kept.encode()})
 	}
 	tx.State = append(tx.State, Message{Key: []byte(taskKey), Value: s.record.encode()})
-	end, err = s.part.Commit(ctx, tx)
+	committed, err := s.part.Commit(ctx, tx)
 	s.committed = time.Now()
 	s.keptChanged = s.keptChanged && err != nil
-	return end, err
+	return committed.State, err
 }
 
 // claim makes the shard this session's own and brings it up to end.
@@ -187,7 +191,7 @@ func (s *session) claim(ctx context.Context, first, end int64) error {
 	} else {
 		s.fence.Applied = meta.Applied
 		mine := s.meta(s.record.encode())
-		mine.Building = meta.Building
+		mine.Building, mine.Changes = meta.Building, meta.Changes
 		err = persist(ctx, s.tell, "claiming the view", func() error { return s.shard.Claim(ctx, meta.Fence, mine) })
 	}
 	if err != nil {

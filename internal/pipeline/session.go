@@ -30,7 +30,9 @@ type session struct {
 	takeovers   map[uint64]*engine.Takeover
 
 	fence Fence // of the view, when it has all that is committed
-	clock int64
+	// published is the offset of the changes before which everything was committed by then; -1: they are divided otherwise.
+	published int64
+	clock     int64
 
 	merge     *merge
 	feed      *feed

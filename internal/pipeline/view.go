@@ -32,6 +32,9 @@ type ShardMeta struct {
 	Written int64
 	// Task is the record of the task as of Applied.
 	Task []byte
+	// Changes is the offset of this partition number of the changes before which everything is in the shard; -1: not known, for the
+	// changes are divided otherwise than the sources.
+	Changes int64
 	// Building says that the shard does not hold all that is committed yet: it is not to be served.
 	Building bool
 }

@@ -34,13 +34,14 @@ const (
 	fieldWritten = "written"
 	fieldTask    = "task"
 	fieldBuild   = "building"
+	fieldChanges = "changes"
 )
 
 func metaFields(m *pipeline.ShardMeta) []any {
 	return []any{
 		fieldLayout, layoutVersion, fieldEpoch, m.Epoch, fieldApplied, m.Applied,
 		fieldState, m.StateID, fieldRules, m.Rules, fieldWritten, m.Written, fieldTask, m.Task,
-		fieldBuild, m.Building,
+		fieldBuild, m.Building, fieldChanges, m.Changes,
 	}
 }
 
@@ -97,6 +98,9 @@ func parseMeta(got map[string]string) (meta pipeline.ShardMeta, err error) {
 	}
 	meta.StateID, meta.Rules, meta.Task = got[fieldState], got[fieldRules], []byte(got[fieldTask])
 	meta.Building = got[fieldBuild] == "1"
+	if meta.Changes, err = strconv.ParseInt(got[fieldChanges], 10, 64); err != nil {
+		meta.Changes = -1 // an older release wrote it
+	}
 	return meta, nil
 }
 

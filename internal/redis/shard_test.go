@@ -36,7 +36,7 @@ func shards(t *testing.T, opt Options) {
 		t.Helper()
 		number++
 		s := r.Shard(number).(*shard)
-		meta := pipeline.ShardMeta{Fence: pipeline.Fence{Epoch: 3, Applied: 10}, StateID: "id", Rules: "h", Written: 99, Task: []byte(`{"version":1}`)}
+		meta := pipeline.ShardMeta{Fence: pipeline.Fence{Epoch: 3, Applied: 10}, StateID: "id", Rules: "h", Written: 99, Changes: 7, Task: []byte(`{"version":1}`)}
 		if err := s.Reset(ctx, meta); err != nil {
 			t.Fatalf("emptying: %v", err)
 		}

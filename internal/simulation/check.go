@@ -240,6 +240,13 @@ func (w *world) checkRedis(p int32, read *reader, want *reference, redis snapsho
 	} else if n, _ := strconv.ParseInt(got, 10, 64); n > end {
 		return fmt.Errorf("partition %d: Redis is at %d, ahead of the state topic, %d", p, n, end)
 	}
+	published := int64(0)
+	if list := read.topics[changes].records[p]; len(list) > 0 {
+		published = list[len(list)-1].Offset + 1
+	}
+	if n, err := strconv.ParseInt(redis.hashes[base+"meta"]["changes"], 10, 64); err != nil || n < published || n > w.cluster.PartitionInfo(changes, p).HighWatermark {
+		return fmt.Errorf("partition %d: Redis says that it holds all changes before %q, and the last one ends at %d", p, redis.hashes[base+"meta"]["changes"], published)
+	}
 	if read.topics[states].next[p] != end {
 		return fmt.Errorf("partition %d: the state topic was not read to its end", p)
 	}
