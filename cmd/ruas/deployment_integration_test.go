@@ -35,7 +35,25 @@ type deployment struct {
 	total   int64              // what read gives at the ends
 }
 
+// newDeployment has the benchmark's rules, and one with a feature.
 func newDeployment(t *testing.T, binary, broker, redisAddress, name string, batch int) *deployment {
+	t.Helper()
+	rules, err := workload.Rules(10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	segments := []string{filepath.Join(folder, "s10.yaml"), filepath.Join(folder, "spender.yaml")}
+	for i, text := range []string{string(rules), spenderSegment} {
+		if err := os.WriteFile(segments[i], []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return deploy(t, binary, broker, redisAddress, name, batch, segments, nil)
+}
+
+// deploy has the rules and schemas of those files.
+func deploy(t *testing.T, binary, broker, redisAddress, name string, batch int, segments, schemas []string) *deployment {
 	t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.MetadataMinAge(100*time.Millisecond))
 	if err != nil {
@@ -43,34 +61,26 @@ func newDeployment(t *testing.T, binary, broker, redisAddress, name string, batc
 	}
 	t.Cleanup(client.Close)
 	d := &deployment{t: t, name: name, binary: binary, brokers: broker, admin: kadm.NewClient(client)}
-	rules, err := workload.Rules(10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder := t.TempDir()
-	d.config = filepath.Join(folder, "ruas.yaml")
+	d.config = filepath.Join(t.TempDir(), "ruas.yaml")
 	var sources strings.Builder
 	for _, s := range acceptanceSources {
 		fmt.Fprintf(&sources, "  %s: {topic: %s}\n", s, d.topic(s))
 		createTopicWith(t, d.admin, d.topic(s), acceptancePartitions, nil)
 	}
-	for path, text := range map[string]string{
-		filepath.Join(folder, "s10.yaml"):     string(rules),
-		filepath.Join(folder, "spender.yaml"): spenderSegment,
-		d.config: fmt.Sprintf(`
+	text := fmt.Sprintf(`
 kafka: {brokers: [%q], group: %s, session_timeout: 3s}
 redis: {addresses: [%q]}
-segments: [s10.yaml, spender.yaml]
+segments: [%s]
+schemas: [%s]
 sources:
 %stopics: {changes: %s, state: %s, dead_letters: %s}
 clock: records
 batch: {records: %d}
 admin: {listen: ""}
-`, broker, d.group(), redisAddress, sources.String(), d.topic("segment-changes"), d.topic("segment-state"), d.topic("dead-letters"), batch),
-	} {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+`, broker, d.group(), redisAddress, strings.Join(segments, ", "), strings.Join(schemas, ", "), sources.String(),
+		d.topic("segment-changes"), d.topic("segment-state"), d.topic("dead-letters"), batch)
+	if err := os.WriteFile(d.config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	return d
 }
@@ -78,7 +88,7 @@ admin: {listen: ""}
 func (d *deployment) topic(name string) string { return name + "-" + d.name }
 func (d *deployment) group() string            { return "ruas-" + d.name }
 
-// process is one worker.
+// process is one worker, or one subscriber.
 type process struct {
 	t     *testing.T
 	cmd   *exec.Cmd
@@ -91,24 +101,32 @@ type process struct {
 // start starts a worker. Its environment holds nothing that the test's does.
 func (d *deployment) start() *process {
 	d.t.Helper()
-	p := &process{t: d.t, http: servers.Ports(d.t, 1)[0], ended: make(chan struct{})}
-	p.cmd = exec.Command(d.binary, "run", "-c", d.config)
-	p.cmd.Env = []string{"RUAS_HTTP_LISTEN=" + p.http}
-	p.cmd.Stderr = &p.log
-	if err := p.cmd.Start(); err != nil {
-		d.t.Fatalf("starting a worker: %v", err)
+	http := servers.Ports(d.t, 1)[0]
+	cmd := exec.Command(d.binary, "run", "-c", d.config)
+	cmd.Env = []string{"RUAS_HTTP_LISTEN=" + http}
+	p := launch(d.t, "worker", cmd, http)
+	d.all = append(d.all, p)
+	return p
+}
+
+// launch starts a process, which answers at an address.
+func launch(t *testing.T, name string, cmd *exec.Cmd, http string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: cmd, http: http, ended: make(chan struct{})}
+	cmd.Stderr = &p.log
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("starting a %s: %v", name, err)
 	}
 	go func() {
-		_ = p.cmd.Wait() // the process's state says how it ended
+		_ = cmd.Wait() // the process's state says how it ended
 		close(p.ended)
 	}()
-	d.all = append(d.all, p)
-	d.t.Cleanup(func() {
+	t.Cleanup(func() {
 		if p.alive() {
 			p.kill()
 		}
-		if d.t.Failed() {
-			d.t.Logf("the log of worker %d:\n%s", p.cmd.Process.Pid, p.log.String())
+		if t.Failed() {
+			t.Logf("the log of %s %d:\n%s", name, cmd.Process.Pid, p.log.String())
 		}
 	})
 	return p
@@ -134,11 +152,11 @@ func (p *process) look() {
 	}
 }
 
-// kill ends a worker as a crash does.
+// kill ends a process as a crash does.
 func (p *process) kill() {
 	p.look()
 	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		p.t.Errorf("killing a worker: %v", err)
+		p.t.Errorf("killing process %d: %v", p.cmd.Process.Pid, err)
 	}
 	<-p.ended
 }

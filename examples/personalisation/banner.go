@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"sync/atomic"
@@ -57,7 +58,9 @@ func (p *Pages) Handler() http.Handler {
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if !p.Ready.Load() {
 			http.Error(w, "reading the memberships", http.StatusServiceUnavailable)
+			return
 		}
+		_, _ = io.WriteString(w, "ready\n")
 	})
 	mux.HandleFunc("GET /banner", func(w http.ResponseWriter, r *http.Request) {
 		customer := r.FormValue("customer")
