@@ -2,7 +2,7 @@
 BIN := $(CURDIR)/.servers/bin
 LINT_VERSION := $(shell sed -n 's/^LINT_VERSION=//p' .ci/run)
 
-.PHONY: help build check lint test race integration differential chaos recovery simulate planted fuzz bench bench-smoke docs up down clean
+.PHONY: help build check lint test race integration browser differential chaos recovery simulate planted fuzz bench bench-smoke docs up down clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -26,6 +26,9 @@ race: ## the same under the race detector
 
 integration: ## the tests on real servers: containers where Docker answers, else local processes (java, mvn, redis-server)
 	.ci/integration
+
+browser: ## the console in Chromium (chromium)
+	go test -tags browser ./internal/console -run '^TestBrowser$$' -count=1 -v
 
 PAIRS ?= 100000
 differential: ## PAIRS (100,000) pairs of a rule and a history, engine against stock CEL

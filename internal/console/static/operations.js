@@ -46,7 +46,7 @@ async function look(path, signal) {
 
 function put(card, node, content) {
   card.hidden = content === null;
-  if (content !== null) fill(node, content);
+  fill(node, content);
 }
 
 const figure = (label, value, kind = "") => h("div", { class: "figure" }, h("b", { class: kind, text: value }), h("span", { text: label }));

@@ -75,12 +75,14 @@ function operation(node, scope) {
 const bracket = (node, op, scope) => (node.kind === "op" && node.op === op ? `(${condition(node, scope)})` : condition(node, scope));
 
 function compare(op, left, right, scope) {
-  if (isSize(left) && right.kind === "value" && Number.isInteger(right.value)) {
+  if (isSize(left) && isEvents(left.of) && right.kind === "value" && Number.isInteger(right.value)) {
     const said = howMany(op, left.of, right.value, scope);
     if (said) return said;
   }
   // Days to a yearly day: 0 is the day itself.
-  if (left.kind === "call" && left.name === "days_until" && op === "==" && right.value === 0) return t("w.today", { a: value(left.args[0], scope) });
+  if (left.kind === "call" && left.name === "days_until" && op === "==" && right.value === 0) {
+    return known("w.today." + left.args[0].name, t("w.today", { a: value(left.args[0], scope) }));
+  }
   if (right.kind === "call" && right.name === "ago" && (op === "<" || op === ">")) {
     return t(op === "<" ? "w.longer.ago" : "w.shorter.ago", { a: value(left, scope), d: duration(right.args[0]) });
   }
@@ -96,7 +98,7 @@ function howMany(op, of, n, scope) {
   if (op === "!=" && n === 0) return howMany(">=", of, 1, scope);
   if ((op === "<=" || op === "==") && n === 0) return t("w.none", { list: events(of, scope) });
   const name = { ">=": "w.count.least", "<=": "w.count.most", "==": "w.count.is", "!=": "w.count.isnot" }[op];
-  return t(name, { n, list: events(of, scope, n === 1) });
+  return t(name, { n, list: events(of, scope, n === 1 ? "one" : "many") });
 }
 
 function membership(left, right, scope) {
@@ -111,6 +113,9 @@ function membership(left, right, scope) {
 }
 
 function negation(node, scope) {
+  if (node.kind === "op" && node.op === "in" && node.right.kind === "list") {
+    return t("w.noneof", { a: value(node.left, scope), list: enumerate(node.right.items.map((item) => value(item, scope))) });
+  }
   if (node.kind === "op" && opposite[node.op]) return condition({ ...node, op: opposite[node.op] }, scope);
   if (node.kind === "call" && node.name === "in_segment") return t("w.notin", { segment: titleOf(text(node.args[0])) });
   if (node.kind === "call" && node.name === "has") return t("w.hasnot", { a: value(node.args[0], scope) });
@@ -138,12 +143,12 @@ function callCondition(node, scope) {
 }
 
 function ofEvents(node, scope) {
-  if (node.name === "exists") return t("w.count.least", { n: 1, list: matching(node, scope, true) });
-  if (node.name === "exists_one") return t("w.count.is", { n: 1, list: matching(node, scope, true) });
+  if (node.name === "exists") return t("w.count.least", { n: 1, list: matching(node, scope, "one") });
+  if (node.name === "exists_one") return t("w.count.is", { n: 1, list: matching(node, scope, "one") });
   return t("w.all", { list: events(node.of, scope), p: condition(node.args[1], bind(scope, node.args[0])) });
 }
 
-const matching = (node, scope, one) => t("w.filter", { list: events(node.of, scope, one), p: condition(node.args[1], bind(scope, node.args[0])) });
+const matching = (node, scope, form) => t("w.filter", { list: events(node.of, scope, form), p: condition(node.args[1], bind(scope, node.args[0])) });
 
 // ofValues is about lists of texts or numbers, and about maps from a key to a number.
 function ofValues(node, scope) {
@@ -172,23 +177,24 @@ function isEvents(node) {
   return node.kind === "call" && node.of !== null && listCalls.has(node.name) && (node.name !== "newest" || node.args.length === 1) && isEvents(node.of);
 }
 
-function events(node, scope, one = false) {
+// form says in which form the list's noun is wanted: "many", "one" (behind a number), or "a".
+function events(node, scope, form = "many") {
   if (!isEvents(node)) return unknown();
   if (node.kind === "name") {
     if (node.name in scope) return unknown();
-    return known((one ? "one." : "many.") + node.name, t(one ? "w.event" : "w.events", { type: node.name.replaceAll("_", " ") }));
+    return known(form + "." + node.name, t("w.event." + form, { type: node.name.replaceAll("_", " ") }));
   }
   const { name, args, of } = node;
-  const list = (n = of) => events(n, scope, one);
+  const list = () => events(of, scope, form);
   switch (name) {
     case "last": return t("w.last", { list: list(), d: duration(args[0]) });
     case "before": return t("w.before", { list: list(), d: duration(args[0]) });
     case "between": return t("w.between", { list: list(), a: duration(args[0]), b: duration(args[1]) });
-    case "after": return t("w.after", { list: list(), other: events(args[0], scope, true) });
+    case "after": return t("w.after", { list: list(), other: events(args[0], scope, "one") });
     case "filter": return t("w.filter", { list: list(), p: condition(args[1], bind(scope, args[0])) });
     case "newest": return args[0].kind === "value" ? t("w.newestn", { list: list(), n: args[0].value }) : unknown();
     default: {
-      const other = events(args[0], scope, true);
+      const other = events(args[0], scope, name === "followed_by" ? "a" : "one");
       const same = args[2] ? t("w.same", { field: property(text(args[2])) }) : "";
       return t("w." + name, { list: list(), other, d: duration(args[1]), same });
     }
@@ -219,7 +225,7 @@ function selection(node, scope) {
   if (of.kind === "name" && of.name === "feature") return known("feature." + name, name.replaceAll("_", " "));
   if (of.kind === "name" && scope[of.name] === events_) return property(name);
   if (of.kind === "call" && (of.name === "newest" || of.name === "first") && of.args.length === 0) {
-    return t("w." + of.name, { a: property(name), list: events(of.of, scope, true) });
+    return t("w." + of.name, { a: property(name), list: events(of.of, scope, "one") });
   }
   return unknown();
 }
@@ -236,7 +242,7 @@ function callValue(node, scope) {
       case "day":
       case "days_since":
       case "days_until":
-        return t("w." + name, { a: value(args[0], scope) });
+        return known(`w.${name}.${args[0].name}`, t("w." + name, { a: value(args[0], scope) }));
       case "ago": return t("w.ago", { d: duration(args[0]) });
       case "double":
       case "int":

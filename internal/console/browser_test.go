@@ -1,0 +1,376 @@
+//go:build browser
+
+package console_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/ruas/ruas/internal/demo"
+	"github.com/ruas/ruas/internal/engine"
+	"github.com/ruas/ruas/internal/event"
+	"github.com/ruas/ruas/internal/rule"
+	"github.com/ruas/ruas/segments"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// patience is how long the browser may take to show something.
+const patience = 20 * time.Second
+
+// collect keeps in the page what goes wrong in it: errors, promises that nobody minded, and what the policy had to refuse.
+const collect = `window.wrong = [];
+addEventListener("error", (e) => wrong.push("error: " + (e.message || e.target?.src || e.target?.href)), true);
+addEventListener("unhandledrejection", (e) => wrong.push("rejection: " + (e.reason?.stack || e.reason)));
+document.addEventListener("securitypolicyviolation", (e) => wrong.push("policy: " + e.violatedDirective + " " + e.blockedURI));`
+
+// tab is a browser's, on the page of a demo.
+type tab struct {
+	t   *testing.T
+	ctx context.Context
+	url string
+}
+
+// The page does in Chromium what people come for, with the simulated shop behind it.
+func TestBrowser(t *testing.T) {
+	b := open(t, serve(t))
+
+	t.Run("home", func(t *testing.T) {
+		b.follow(t, "#/")
+		b.until(t, `document.querySelectorAll("tbody tr").length > 50`)
+		b.until(t, `document.querySelectorAll(".feed li").length > 0`)
+		b.until(t, `document.querySelector(".status").classList.contains("live")`)
+		b.do(t, `const f = document.querySelector(".filters input"); f.value = "this very"; f.dispatchEvent(new Event("input"))`)
+		b.want(t, `[...document.querySelectorAll("tbody tr")].filter((r) => !r.hidden).map((r) => r.querySelector("b").textContent).join()`, "Left this very cart behind")
+		b.do(t, `[...document.querySelectorAll(".filters .chip")].find((c) => c.dataset.family === "value").click()`)
+		b.until(t, `!document.querySelector("section.list > .note").hidden`)
+	})
+
+	t.Run("by keyboard alone", func(t *testing.T) {
+		b.follow(t, "#/")
+		b.until(t, `document.querySelectorAll("tbody tr").length > 50`)
+		// The driver's key would go on to the field, as no browser's does.
+		b.do(t, `document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "/", bubbles: true, cancelable: true }))`)
+		b.keys(t, "left a cart behind")
+		b.until(t, `document.querySelector("#found [aria-selected] b")?.textContent === "Left a cart behind"`)
+		b.keys(t, kb.Enter)
+		b.until(t, `location.hash === "#/segments/cart_abandoner" && document.querySelector("h1")?.textContent === "Left a cart behind"`)
+		b.want(t, `document.activeElement.id`, "main")
+	})
+
+	t.Run("segment", func(t *testing.T) {
+		b.follow(t, "#/segments/cart_abandoner")
+		b.until(t, `document.querySelector(".said p")`)
+		b.want(t, `document.querySelector(".said p").textContent`, "At least 1 item put in the cart within the last 24 hours with no purchase within 30 minutes after")
+		b.until(t, `document.querySelectorAll(".ids a").length > 0`)
+		b.do(t, `document.querySelector(".ids a").click()`)
+		b.until(t, `location.hash.startsWith("#/customers/") && document.querySelector(".memberships li")`)
+	})
+
+	t.Run("words", func(t *testing.T) {
+		for _, language := range []string{"en", "id"} {
+			b.speak(t, language)
+			b.golden(t, "testdata/words."+language+".golden", b.words(t))
+		}
+		b.speak(t, "en")
+	})
+
+	t.Run("not found", func(t *testing.T) {
+		b.follow(t, "#/customers/nobody-at-all")
+		b.until(t, `document.querySelector(".failure h1")?.textContent === "Not found"`)
+	})
+
+	t.Run("readable", func(t *testing.T) {
+		member := b.text(t, `fetch("/v1/segments/cart_abandoner/members?limit=1").then((a) => a.json()).then((m) => m.members[0])`)
+		for _, theme := range []string{"light", "dark"} {
+			b.do(t, `localStorage.setItem("ruas.theme", "`+theme+`")`)
+			for _, width := range []int64{360, 1280} {
+				b.act(t, chromedp.EmulateViewport(width, 800))
+				for _, hash := range []string{"#/", "#/segments/vip", "#/customers/" + member, "#/operations"} {
+					b.load(t, hash)
+					b.until(t, `document.querySelector("h1") && !document.querySelector(".skeleton")`)
+					where := fmt.Sprintf("%s, %s, %d wide", hash, theme, width)
+					if over := b.text(t, `String(document.documentElement.scrollWidth - innerWidth)`); over != "0" && !strings.HasPrefix(over, "-") {
+						t.Errorf("%s: the page is %s pixels too wide", where, over)
+					}
+					if pale := b.text(t, contrast); pale != "" {
+						t.Errorf("%s: too little contrast:\n%s", where, pale)
+					}
+					if nameless := b.text(t, names); nameless != "" {
+						t.Errorf("%s: without a name: %s", where, nameless)
+					}
+				}
+			}
+		}
+	})
+}
+
+// contrast lists texts that stand out less from what is behind them than WCAG 2.2 AA asks for.
+const contrast = `(() => {
+  const parse = (c) => { const [r, g, b, a = 1] = c.match(/[\d.]+/g).map(Number); return [r, g, b, a]; };
+  const light = ([r, g, b]) => [r, g, b].map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4).reduce((s, v, i) => s + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = (e) => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c[3] === 1) return c; } return [255, 255, 255, 1]; };
+  const out = new Set();
+  for (const a of document.getAnimations()) a.cancel();
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const e = walk.currentNode.parentElement;
+    if (!walk.currentNode.textContent.trim() || !e.checkVisibility() || e.closest("noscript, option, :disabled")) continue;
+    const style = getComputedStyle(e), [x, y] = [light(parse(style.color)), light(ground(e))].sort((a, b) => b - a);
+    const ratio = (x + 0.05) / (y + 0.05), large = parseFloat(style.fontSize) >= 24 || (parseFloat(style.fontSize) >= 18.66 && style.fontWeight >= 700);
+    if (ratio < (large ? 3 : 4.5)) out.add(ratio.toFixed(2) + " " + e.tagName + "." + e.className + " " + walk.currentNode.textContent.trim().slice(0, 40));
+  }
+  return [...out].join("\n");
+})()`
+
+// names lists what can be used and has no name for those who do not see it.
+const names = `[...document.querySelectorAll("a, button, input, select, textarea, summary")].filter((e) => e.checkVisibility() &&
+  !(e.textContent.trim() || e.getAttribute("aria-label") || e.labels?.length || e.title || e.querySelector("img[alt]:not([alt=''])"))).map((e) => e.outerHTML.slice(0, 120)).join("\n")`
+
+// serve runs the demo with the starter segments and gives its address.
+func serve(t *testing.T) string {
+	t.Helper()
+	schema, err := event.LoadSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, err := fs.Glob(segments.Files, "*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules := map[string][]byte{}
+	for _, name := range names {
+		if rules[name], err = segments.Files.ReadFile(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set, err := rule.Parse(schema, rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := engine.New(set, engine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var out written
+	done := make(chan error, 1)
+	go func() {
+		done <- demo.Run(ctx, demo.Options{Engine: e, Schema: schema, Customers: 300, Seed: 1, Speed: 600, Listen: "127.0.0.1:0", Out: &out})
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("the demo: %v", err)
+		}
+	})
+	address := regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if url := address.FindString(out.String()); url != "" {
+			return url
+		}
+	}
+	t.Fatalf("the demo does not say where it is:\n%s", out.String())
+	return ""
+}
+
+// written is what the demo says.
+type written struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (w *written) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.buf.Write(p)
+}
+
+func (w *written) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.buf.String()
+}
+
+func open(t *testing.T, url string) *tab {
+	t.Helper()
+	options := append(chromedp.DefaultExecAllocatorOptions[:len(chromedp.DefaultExecAllocatorOptions):len(chromedp.DefaultExecAllocatorOptions)],
+		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1280, 800))
+	ctx, cancelAllocator := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, cancel := chromedp.NewContext(ctx)
+	t.Cleanup(func() {
+		cancel()
+		cancelAllocator()
+	})
+	b := &tab{t: t, ctx: ctx, url: url}
+	if _, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: collect}); err != nil {
+		t.Fatal(err)
+	}
+	b.load(t, "#/")
+	b.speak(t, "en")
+	return b
+}
+
+// act takes steps, in time.
+func (b *tab) act(t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// load loads the page anew, as if its address had been typed.
+func (b *tab) load(t *testing.T, hash string) {
+	t.Helper()
+	b.healthy(t)
+	b.act(t, chromedp.Navigate("about:blank"), chromedp.Navigate(b.url+"/"+hash))
+}
+
+// follow follows a link within the page.
+func (b *tab) follow(t *testing.T, hash string) {
+	t.Helper()
+	b.healthy(t)
+	b.do(t, `location.hash = "#/none"`)
+	b.until(t, `document.querySelector("main").textContent.includes("no such page") || document.querySelector("main").textContent.includes("tidak ada")`)
+	b.do(t, `location.hash = "`+hash+`"`)
+}
+
+// healthy fails where something went wrong in the page since it was loaded.
+func (b *tab) healthy(t *testing.T) {
+	t.Helper()
+	if wrong := b.text(t, `(window.wrong || []).join("\n")`); wrong != "" {
+		t.Errorf("in the page: %s", wrong)
+	}
+}
+
+func (b *tab) do(t *testing.T, script string) {
+	t.Helper()
+	b.act(t, chromedp.Evaluate[chromedp.Void]("{"+script+"}"))
+}
+
+// text is what an expression, or its promise, gives.
+func (b *tab) text(t *testing.T, expression string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	out, err := chromedp.Run(ctx, chromedp.Evaluate[string](expression, chromedp.EvalAwaitPromise))
+	if err != nil {
+		t.Fatalf("%v, of %s", err, expression)
+	}
+	return out
+}
+
+func (b *tab) want(t *testing.T, expression, want string) {
+	t.Helper()
+	if got := b.text(t, expression); got != want {
+		t.Errorf("%s\nis   %q\nwant %q", expression, got, want)
+	}
+}
+
+// until waits for a condition.
+func (b *tab) until(t *testing.T, condition string) {
+	t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		if b.text(t, "String(!!("+condition+"))") == "true" {
+			return
+		}
+		if time.Now().After(end) {
+			b.healthy(t)
+			t.Fatalf("never: %s\nthe page says:\n%s", condition, b.text(t, "document.body.innerText"))
+		}
+	}
+}
+
+func (b *tab) keys(t *testing.T, keys ...string) {
+	t.Helper()
+	for _, k := range keys {
+		b.act(t, chromedp.KeyEvent(k))
+	}
+}
+
+// speak chooses a language.
+func (b *tab) speak(t *testing.T, language string) {
+	t.Helper()
+	b.do(t, `localStorage.setItem("ruas.language", "`+language+`")`)
+	b.load(t, "#/")
+	b.until(t, `document.documentElement.lang === "`+language+`" && document.querySelector("h1")`)
+}
+
+// words says every segment's rule as the page says it.
+func (b *tab) words(t *testing.T) []byte {
+	t.Helper()
+	text := b.text(t, `Promise.all([import("/words.js"), fetch("/v1/segments").then((a) => a.json())]).then(([{ outline }, { segments }]) =>
+		JSON.stringify(segments.map((s) => ({ name: s.name, when: outline(s.when), until: s.until && outline(s.until) }))))`)
+	var all []struct {
+		Name        string
+		When, Until *outline
+	}
+	if err := json.Unmarshal([]byte(text), &all); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	for _, s := range all {
+		fmt.Fprintf(&out, "%s\n", s.Name)
+		s.When.write(t, &out, "  ")
+		if s.Until != nil {
+			fmt.Fprintf(&out, "  until\n")
+			s.Until.write(t, &out, "    ")
+		}
+	}
+	return out.Bytes()
+}
+
+type outline struct {
+	Text, Code string
+	All, Any   []*outline
+}
+
+func (o *outline) write(t *testing.T, out *bytes.Buffer, indent string) {
+	t.Helper()
+	if o.Code != "" {
+		t.Errorf("there are no words for %s", o.Code)
+	}
+	for title, parts := range map[string][]*outline{"all": o.All, "any": o.Any} {
+		if len(parts) > 0 {
+			fmt.Fprintf(out, "%s%s\n", indent, title)
+		}
+		for _, part := range parts {
+			part.write(t, out, indent+"  ")
+		}
+	}
+	if o.Text != "" {
+		fmt.Fprintf(out, "%s%s\n", indent, o.Text)
+	}
+}
+
+func (b *tab) golden(t *testing.T, path string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s differs (go test -tags browser -run TestBrowser -update):\n%s", path, got)
+	}
+}
