@@ -125,6 +125,9 @@ func fencing(t *testing.T, brokers []string, tells bool) {
 
 	t.Run("a member commits", func(t *testing.T) {
 		p := open(t, 0, m)
+		if !p.implicit {
+			t.Error("the broker's transactions take offsets without being told of them first, and it was not noticed")
+		}
 		_, before, err := p.StateBounds(ctx)
 		if err != nil {
 			t.Fatal(err)

@@ -27,6 +27,9 @@ type partition struct {
 	producer *kgo.Client
 	consumer *kgo.Client // nil until Consume
 
+	// implicit says that offsets are part of a transaction by being committed in it.
+	implicit bool
+
 	polled  []pipeline.Record  // by the newest Poll
 	records []kgo.Record       // of the newest transaction
 	headers []kgo.RecordHeader // theirs
@@ -64,7 +67,11 @@ func (k *Kafka) Open(ctx context.Context, layout pipeline.Layout, number int32, 
 		p.producer.Close()
 		return nil, k.explain(fmt.Sprintf("taking over partition %d", number), err, access{id: p.transactionalID()})
 	}
-	if err := p.look(ctx); err != nil {
+	err = p.look(ctx)
+	if err == nil {
+		p.implicit, err = p.askImplicit(ctx)
+	}
+	if err != nil {
 		p.producer.Close()
 		return nil, err
 	}

@@ -116,17 +116,19 @@ func (p *partition) commitOffsets(ctx context.Context, offsets []int64) error {
 	if err != nil {
 		return fmt.Errorf("reading the producer id: %w", err)
 	}
-	add := kmsg.NewPtrAddOffsetsToTxnRequest()
-	add.TransactionalID, add.ProducerID, add.ProducerEpoch, add.Group = p.transactionalID(), id, epoch, p.k.opt.Group
-	err = retry(ctx, func() error {
-		resp, err := add.RequestWith(ctx, p.producer)
+	if !p.implicit {
+		add := kmsg.NewPtrAddOffsetsToTxnRequest()
+		add.TransactionalID, add.ProducerID, add.ProducerEpoch, add.Group = p.transactionalID(), id, epoch, p.k.opt.Group
+		err = retry(ctx, func() error {
+			resp, err := add.RequestWith(ctx, p.producer)
+			if err != nil {
+				return err
+			}
+			return kerr.ErrorForCode(resp.ErrorCode)
+		})
 		if err != nil {
-			return err
+			return fmt.Errorf("adding offsets to the transaction: %w", err)
 		}
-		return kerr.ErrorForCode(resp.ErrorCode)
-	})
-	if err != nil {
-		return fmt.Errorf("adding offsets to the transaction: %w", err)
 	}
 	commit := kmsg.NewPtrTxnOffsetCommitRequest()
 	commit.TransactionalID, commit.ProducerID, commit.ProducerEpoch, commit.Group = p.transactionalID(), id, epoch, p.k.opt.Group
@@ -156,6 +158,27 @@ func (p *partition) commitOffsets(ctx context.Context, offsets []int64) error {
 		}
 		return nil
 	})
+}
+
+// implicitSince is the version of transactions from which on offsets that are committed in one belong to it (KIP-890, part 2): no request
+// adds them first.
+const implicitSince = 2
+
+// askImplicit asks the broker whether the cluster's transactions are of that version.
+func (p *partition) askImplicit(ctx context.Context) (bool, error) {
+	resp, err := kmsg.NewPtrApiVersionsRequest().RequestWith(ctx, p.producer)
+	if err == nil {
+		err = kerr.ErrorForCode(resp.ErrorCode)
+	}
+	if err != nil {
+		return false, p.k.explain("asking for the cluster's features", err, access{})
+	}
+	for _, f := range resp.FinalizedFeatures {
+		if f.Name == "transaction.version" {
+			return f.MaxVersionLevel >= implicitSince, nil
+		}
+	}
+	return false, nil
 }
 
 // refusedOffset names the source, where the error is of that and not of the group.
