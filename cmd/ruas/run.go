@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,7 +15,6 @@ import (
 
 	"github.com/ruas/ruas/internal/api"
 	"github.com/ruas/ruas/internal/config"
-	"github.com/ruas/ruas/internal/console"
 	"github.com/ruas/ruas/internal/engine"
 	"github.com/ruas/ruas/internal/event"
 	"github.com/ruas/ruas/internal/kafka"
@@ -43,6 +40,11 @@ machines with the same configuration to share the work. SIGINT and SIGTERM end i
 			if err != nil {
 				return err
 			}
+			if !noAPI {
+				if err := closed(c); err != nil {
+					return err
+				}
+			}
 			compiled, err := compile(c, nil)
 			if err != nil {
 				return err
@@ -66,6 +68,7 @@ machines with the same configuration to share the work. SIGINT and SIGTERM end i
 // worker is one process of a ruas.
 type worker struct {
 	config    *config.Config
+	rules     rules
 	engine    *engine.Engine
 	logger    *zap.Logger
 	kafka     *kafka.Kafka
@@ -77,7 +80,7 @@ type worker struct {
 }
 
 func newWorker(c *config.Config, r rules, serveAPI bool, logger *zap.Logger) (*worker, error) {
-	w := &worker{config: c, serveAPI: serveAPI, engine: r.engine, logger: logger, registry: prometheus.NewRegistry()}
+	w := &worker{config: c, serveAPI: serveAPI, rules: r, engine: r.engine, logger: logger, registry: prometheus.NewRegistry()}
 	var err error
 	if w.partition, err = kafka.Partitioner(string(c.Partitioner)); err != nil {
 		return nil, err
@@ -158,6 +161,10 @@ func (w *worker) observer() *metrics.Metrics {
 // run works until ctx is done or something cannot go on.
 func (w *worker) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, w.redis.Close()) }()
+	settings, err := w.config.HTTP.TLS.Server()
+	if err != nil {
+		return err
+	}
 	var (
 		listeners [2]net.Listener
 		listen    net.ListenConfig
@@ -186,15 +193,17 @@ func (w *worker) run(ctx context.Context) (err error) {
 	})
 	var next http.Handler
 	if w.serveAPI {
-		feed := api.NewFeed(api.FeedOptions{Remember: 1000, Now: time.Now})
-		next = w.api(feed)
-		group.Go(func() error { return w.follow(groupCtx, feed) })
+		site := newSite(w.config, w.rules, w.kafka, w.redis, w.partition, w.logger)
+		next = site.handler(w.ready, func() int32 { return w.pipeline.Layout().Partitions })
+		group.Go(func() error { return site.follow(groupCtx) })
 	}
 	if listeners[0] != nil {
-		group.Go(func() error { return api.Serve(serving, listeners[0], metrics.Operators(w.registry, w.ready, next)) })
+		group.Go(func() error {
+			return api.Serve(serving, listeners[0], settings, metrics.Operators(w.registry, w.ready, next))
+		})
 	}
 	if listeners[1] != nil {
-		group.Go(func() error { return api.Serve(serving, listeners[1], metrics.Admin(w.registry, w.ready)) })
+		group.Go(func() error { return api.Serve(serving, listeners[1], nil, metrics.Admin(w.registry, w.ready)) })
 	}
 	err = group.Wait()
 	w.logger.Info("stopped", zap.Error(err))
@@ -206,34 +215,4 @@ func (w *worker) ready() error {
 		return errors.New(why)
 	}
 	return nil
-}
-
-// api answers from when the worker was ready first: only then the number of partitions is known.
-func (w *worker) api(feed *api.Feed) http.Handler {
-	handler := sync.OnceValue(func() http.Handler {
-		return api.New(api.Options{
-			Engine: func() *engine.Engine { return w.engine },
-			View:   w.redis.Reader(w.pipeline.Layout().Partitions, w.partition),
-			Feed:   feed, Console: console.Handler(),
-		})
-	})
-	var started atomic.Bool
-	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if !started.Load() {
-			if err := w.ready(); err != nil {
-				http.Error(rw, "starting: "+err.Error(), http.StatusServiceUnavailable)
-				return
-			}
-			started.Store(true)
-		}
-		handler().ServeHTTP(rw, r)
-	})
-}
-
-// follow hands on published changes, those of other workers too.
-func (w *worker) follow(ctx context.Context, feed *api.Feed) error {
-	return w.kafka.Follow(ctx, w.config.Topics.Changes, func(value []byte) error {
-		_, err := feed.Publish(value)
-		return err
-	})
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -9,18 +10,31 @@ import (
 	"time"
 )
 
-const shutdownTimeout = 3 * time.Second
+const (
+	shutdownTimeout = 3 * time.Second
+	// maxHeader is the most bytes of a request's line and headers.
+	maxHeader = 128 << 10
+)
 
-// Serve answers on the listener until the context is cancelled; then requests under way are ended, streams too.
-func Serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
+// Serve answers on the listener until the context is cancelled; then requests under way are ended, streams too. settings nil: connections
+// are not encrypted.
+func Serve(ctx context.Context, listener net.Listener, settings *tls.Config, handler http.Handler) error {
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    maxHeader,
+		TLSConfig:         settings,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 	}
 	done := make(chan error, 1)
-	go func() { done <- server.Serve(listener) }()
+	go func() {
+		if settings != nil {
+			done <- server.ServeTLS(listener, "", "")
+			return
+		}
+		done <- server.Serve(listener)
+	}()
 	select {
 	case err := <-done:
 		return fmt.Errorf("serving HTTP on %s: %w", listener.Addr(), err)

@@ -5,7 +5,9 @@
 package config
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/hex"
 	"time"
 )
 
@@ -185,8 +187,45 @@ type Cache struct {
 
 // HTTP is the public address.
 type HTTP struct {
-	// host:port of the API, the console, /healthz, /readyz and /metrics; empty: none.
+	// host:port of the API, the console, /healthz, /readyz and /metrics; empty: none. Without tokens it is to be a loopback address.
 	Listen string `yaml:"listen"`
+	// Who may ask, by bearer tokens: a list of `{name, sha256, scopes}`, where sha256 is the token's hash in hexadecimal (as `ruas token`
+	// prints it), and scopes are among `read`, `write` and `forget`. Without any, everybody who reaches the address may do everything. In
+	// the environment the value is this YAML list, on one line.
+	Tokens []Token `yaml:"tokens"`
+	// Whether ruas may listen on other addresses than loopback without tokens: where the network, or a proxy, keeps others away.
+	Unauthenticated bool `yaml:"unauthenticated"`
+	// Encryption.
+	TLS ServerTLS `yaml:"tls"`
+	// Origins of pages elsewhere whose scripts may ask, as `https://shop.example`.
+	CORS []string `yaml:"cors"`
+	// How many requests a second each token, or without tokens each address, may make; 0: as many as it likes.
+	Rate int `yaml:"rate"`
+}
+
+// Token is a bearer token, of which only the hash is known.
+type Token struct {
+	// What logs call it.
+	Name string `yaml:"name"`
+	// SHA-256 of the token, in hexadecimal.
+	SHA256 string `yaml:"sha256"`
+	// What it allows: read, write, forget.
+	Scopes []string `yaml:"scopes"`
+}
+
+// Hash is the SHA-256 of the token.
+func (t *Token) Hash() (hash [sha256.Size]byte) {
+	_, _ = hex.Decode(hash[:], []byte(t.SHA256)) // validated
+	return hash
+}
+
+// ServerTLS says how the connections of others are encrypted.
+type ServerTLS struct {
+	// A PEM file with the server's certificate, and those of its issuers behind it; empty: connections are not encrypted. Both files are
+	// read anew when they change.
+	Cert string `yaml:"cert" path:"true"`
+	// A PEM file with the certificate's key.
+	Key string `yaml:"key" path:"true"`
 }
 
 // Admin is the address for operators.
@@ -305,7 +344,7 @@ func Default() *Config {
 		Batch:        Batch{Records: 30_000, Bytes: 16 << 20, Every: 10 * time.Millisecond},
 		ReadAhead:    10_000,
 		Cache:        Cache{Customers: 50_000},
-		HTTP:         HTTP{Listen: "127.0.0.1:8080"},
+		HTTP:         HTTP{Listen: "127.0.0.1:8080", Tokens: []Token{}, CORS: []string{}, Rate: 5000},
 		Admin:        Admin{Listen: "127.0.0.1:8081"},
 		Log:          Log{Level: "info", Format: "console"},
 	}

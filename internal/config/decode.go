@@ -118,6 +118,8 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, f reflect.StructField, ke
 	switch {
 	case v.Type() == reflect.TypeFor[[]Source]():
 		d.sources(n, v)
+	case v.Type() == reflect.TypeFor[[]Token]():
+		d.tokens(n, v, key)
 	case v.Kind() == reflect.Struct:
 		d.mapping(n, v, key)
 	case v.Kind() == reflect.Map:
@@ -174,6 +176,21 @@ func (d *decoder) sources(n *yaml.Node, v reflect.Value) {
 		sources = append(sources, s)
 	})
 	v.Set(reflect.ValueOf(sources))
+}
+
+// tokens fills the list of tokens.
+func (d *decoder) tokens(n *yaml.Node, v reflect.Value, key string) {
+	if n.Kind != yaml.SequenceNode {
+		d.fail(n, key, "want a list of tokens, each with name, sha256 and scopes")
+		return
+	}
+	tokens := []Token{}
+	for i, item := range n.Content {
+		var t Token
+		d.mapping(item, reflect.ValueOf(&t).Elem(), fmt.Sprintf("%s.%d", key, i))
+		tokens = append(tokens, t)
+	}
+	v.Set(reflect.ValueOf(tokens))
 }
 
 // set gives a value that is neither list nor mapping.

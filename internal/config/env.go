@@ -13,12 +13,13 @@ import (
 // kubernetes matches the variables that Kubernetes sets for a Service named ruas.
 var kubernetes = regexp.MustCompile(`^RUAS_([A-Z0-9_]+_)?(SERVICE_(HOST|PORT)|PORT)(_|$)`)
 
-// ignored tells the variables that begin with EnvPrefix and are not for us: those of Kubernetes and those of this project's tests.
+// ignored tells the variables that begin with EnvPrefix and are not for us: those of Kubernetes, of the commands that ask a running ruas,
+// and of this project's tests.
 func ignored(name string) bool {
-	return strings.HasPrefix(name, EnvPrefix+"TEST_") || kubernetes.MatchString(name)
+	return strings.HasPrefix(name, EnvPrefix+"TEST_") || strings.HasPrefix(name, EnvPrefix+"CLIENT_") || kubernetes.MatchString(name)
 }
 
-// environment gives the values of environment variables. Lists are comma-separated; sources are YAML.
+// environment gives the values of environment variables. Lists are comma-separated; sources and tokens are YAML.
 func (d *decoder) environment(environ []string, c *Config) {
 	keys := map[string]*key{}
 	names := []string{}
@@ -45,7 +46,7 @@ func (d *decoder) environment(environ []string, c *Config) {
 func (d *decoder) variable(k *key, name, text string) {
 	d.places[k.name] = place{origin: name}
 	switch {
-	case k.value.Type() == reflect.TypeFor[[]Source]():
+	case k.value.Type() == reflect.TypeFor[[]Source](), k.value.Type() == reflect.TypeFor[[]Token]():
 		var doc yaml.Node
 		if err := yaml.Unmarshal([]byte(text), &doc); err != nil {
 			d.errs = append(d.errs, syntaxError(name, err))
@@ -55,7 +56,7 @@ func (d *decoder) variable(k *key, name, text string) {
 			return
 		}
 		inner := &decoder{file: name, places: d.places}
-		inner.sources(doc.Content[0], k.value)
+		inner.value(doc.Content[0], k.value, k.field, k.name)
 		d.errs = append(d.errs, inner.errs...)
 	case k.value.Kind() == reflect.Slice:
 		list := []string{}

@@ -3,16 +3,22 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 	_ "time/tzdata" // zones are known on machines and in images without a zone database
+
+	"github.com/ruas/ruas/internal/suggest"
 )
 
 var (
 	topicName  = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
 	sourceName = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
+	hash       = regexp.MustCompile(`^[0-9a-fA-F]{64}$`)
+	scopes     = []string{"read", "write", "forget"}
 )
 
 // validate refuses what each value alone cannot tell.
@@ -53,6 +59,7 @@ func (d *decoder) validate(c *Config) {
 	check(c.Cache.Customers >= 0, "cache.customers", "must not be negative")
 	d.listen("http.listen", c.HTTP.Listen)
 	d.listen("admin.listen", c.Admin.Listen)
+	d.http(&c.HTTP)
 	check(c.HTTP.Listen == "" || c.HTTP.Listen != c.Admin.Listen || strings.HasSuffix(c.HTTP.Listen, ":0"), "admin.listen", "is the same address as http.listen")
 }
 
@@ -88,6 +95,49 @@ func (d *decoder) listen(key, address string) {
 	if _, port, err := net.SplitHostPort(address); err != nil || !isPort(port) {
 		d.invalid(key, "%q is no address to listen on: want host:port, or :port for all of the machine's addresses", address)
 	}
+}
+
+func (d *decoder) http(h *HTTP) {
+	names := map[string]bool{}
+	for i, t := range h.Tokens {
+		key := fmt.Sprintf("http.tokens.%d", i)
+		switch {
+		case !sourceName.MatchString(t.Name):
+			d.invalid(key, "%q is no name for a token: letters, digits, dash and underscore", t.Name)
+		case names[t.Name]:
+			d.invalid(key, "there are two tokens named %s", t.Name)
+		case !hash.MatchString(t.SHA256):
+			d.invalid(key, "sha256 is no hash: want 64 hexadecimal digits, as `ruas token` prints them")
+		case len(t.Scopes) == 0:
+			d.invalid(key, "has no scopes: read, write, forget")
+		}
+		names[t.Name] = true
+		for _, s := range t.Scopes {
+			if !slices.Contains(scopes, s) {
+				d.invalid(key, "%q is not one of %s%s", s, strings.Join(scopes, ", "), suggest.Hint(s, scopes))
+			}
+		}
+	}
+	for _, origin := range h.CORS {
+		if u, err := url.Parse(origin); err != nil || u.Host == "" || origin != u.Scheme+"://"+u.Host {
+			d.invalid("http.cors", "%q is no origin, as \"https://shop.example\"", origin)
+		}
+	}
+	if (h.TLS.Cert == "") != (h.TLS.Key == "") {
+		d.invalid("http.tls", "cert and key go together: give both or neither")
+	}
+	if h.Rate < 0 {
+		d.invalid("http.rate", "must not be negative")
+	}
+}
+
+// Exposed tells whether others than this machine may ask, and nothing asks who they are.
+func (h *HTTP) Exposed() bool {
+	if len(h.Tokens) > 0 || h.Unauthenticated || h.Listen == "" {
+		return false
+	}
+	host, _, err := net.SplitHostPort(h.Listen)
+	return err == nil && host != "localhost" && !net.ParseIP(host).IsLoopback()
 }
 
 func isPort(s string) bool {

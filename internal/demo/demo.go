@@ -110,6 +110,7 @@ type demo struct {
 	cluster  *kfake.Cluster
 	mini     *miniredis.Miniredis
 	client   *kgo.Client // the shop's, and the reader of changes
+	kafka    *kafka.Kafka
 	redis    *redis.Redis
 	pipeline *pipeline.Pipeline
 	producer *producer
@@ -149,6 +150,11 @@ func start(ctx context.Context, opt Options) (d *demo, err error) {
 		clock: d.clock,
 	}
 	d.feed = api.NewFeed(api.FeedOptions{Remember: remembered, Now: time.Now, CountFrom: now})
+	from := api.Offsets{}
+	for p := range int32(partitions) {
+		from[p] = 0
+	}
+	d.feed.Begin(from)
 	d.board = newBoard(opt.Engine.Segments(), now)
 	return d, d.listen(ctx)
 }
@@ -163,8 +169,7 @@ func (d *demo) connect() error {
 		return fmt.Errorf("connecting to the embedded Kafka: %w", err)
 	}
 	d.client = client
-	log, err := kafka.New(kafka.Options{Brokers: brokers, Group: group, Logger: d.opt.Logger})
-	if err != nil {
+	if d.kafka, err = kafka.New(kafka.Options{Brokers: brokers, Group: group, Logger: d.opt.Logger}); err != nil {
 		return err
 	}
 	if d.redis, err = redis.New(redis.Options{Addresses: []string{d.mini.Addr()}, Prefix: "ruas:", Group: group, Logger: d.opt.Logger}); err != nil {
@@ -184,7 +189,7 @@ func (d *demo) connect() error {
 		}
 	}
 	d.pipeline, err = pipeline.New(pipeline.Options{
-		Log: log, View: d.redis, Engine: d.opt.Engine, Sources: sources,
+		Log: d.kafka, View: d.redis, Engine: d.opt.Engine, Sources: sources,
 		Changes: changesTopic, State: "segment-state", DeadLetters: "dead-letters",
 		Now: d.clock.now, Partition: partition, Logger: d.opt.Logger, Observer: d.history,
 	})
@@ -239,7 +244,7 @@ func (d *demo) follow(ctx context.Context) error {
 			return ended(fmt.Errorf("reading the changes: %w", err))
 		}
 		for _, record := range fetches.Records() {
-			c, err := d.feed.Publish(record.Value)
+			c, err := d.feed.Publish(api.Record{Partition: record.Partition, Offset: record.Offset, Value: record.Value})
 			if err != nil {
 				return err
 			}
@@ -257,9 +262,19 @@ func (d *demo) serve(ctx context.Context) error {
 		return err
 	}
 	handler := api.New(api.Options{
-		Engine: func() *engine.Engine { return d.opt.Engine }, View: d.redis.Reader(partitions, partition), Feed: d.feed, Console: console.Handler(),
+		Engine: func() *engine.Engine { return d.opt.Engine }, Schema: d.opt.Schema, View: d.redis.Reader(partitions, partition), Feed: d.feed,
+		Log: changesLog{d.kafka}, Console: console.Handler(), Logger: d.opt.Logger,
 	})
-	return api.Serve(ctx, d.listener, handler)
+	return api.Serve(ctx, d.listener, nil, handler)
+}
+
+// changesLog is the changes topic as the API reads it.
+type changesLog struct{ kafka *kafka.Kafka }
+
+func (l changesLog) Changes(ctx context.Context, from, to api.Offsets, each func(api.Record) error) error {
+	return l.kafka.Between(ctx, changesTopic, from, to, func(partition int32, offset int64, value []byte) error {
+		return each(api.Record{Partition: partition, Offset: offset, Value: value})
+	})
 }
 
 // show draws the board until the end.

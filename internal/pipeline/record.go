@@ -87,6 +87,16 @@ func ParseTaskRecord(b []byte) (TaskRecord, error) {
 	return r, nil
 }
 
+// Decided tells whether the states of a generation were made under the rules in force: no sweep of changed rules has them ahead.
+func (r *TaskRecord) Decided(generation uint64) bool {
+	for _, s := range r.Sweeps {
+		if !s.Backfill && s.Generation > generation {
+			return false
+		}
+	}
+	return true
+}
+
 // progress gives the entry of a topic; nil: the source is new.
 func (r *TaskRecord) progress(topic string) *SourceProgress {
 	for i := range r.Sources {

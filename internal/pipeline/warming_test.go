@@ -56,11 +56,11 @@ func (r *rig) warming() map[string]int64 {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	got, err := view.Reader(partitions, partition).Warming(r.t.Context())
+	got, err := view.Reader(partitions, partition).Segments(r.t.Context(), nil)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return got
+	return got.Warming
 }
 
 // warmth is an observer that remembers which segments are warming.

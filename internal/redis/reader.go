@@ -2,68 +2,121 @@ package redis
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
+	"sync/atomic"
 
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/ruas/ruas/internal/pipeline"
+	"github.com/ruas/ruas/internal/view"
 )
 
 // ErrNotReady says that the view does not hold what was asked for yet: it is being built.
-var ErrNotReady = errors.New("the view in Redis is being built")
+var ErrNotReady = view.ErrNotReady
 
 // Reader answers questions about customers and segments from the view, each in one round trip. What it says is committed, and may be
 // a moment behind.
 type Reader struct {
 	cl        goredis.UniversalClient
 	keys      []*keys
+	records   []atomic.Pointer[readRecord] // of the tasks, as they were read last
 	partition func(key []byte, n int32) int32
+}
+
+// readRecord is a task's record with the text that it was read from: between two batches it is the same.
+type readRecord struct {
+	text string
+	pipeline.TaskRecord
 }
 
 // Reader makes a reader of a pipeline with so many partitions, whose producers partition in that way.
 func (r *Redis) Reader(partitions int32, partition func(key []byte, n int32) int32) *Reader {
-	reader := &Reader{cl: r.cl, partition: partition}
+	reader := &Reader{cl: r.cl, partition: partition, records: make([]atomic.Pointer[readRecord], partitions)}
 	for p := range partitions {
 		reader.keys = append(reader.keys, newKeys(r.opt.Prefix, r.opt.Group, p))
 	}
 	return reader
 }
 
-// Customer gives a customer's state as the engine encoded it; nil: there is no such customer.
-func (r *Reader) Customer(ctx context.Context, id string) ([]byte, error) {
-	k := r.keys[r.partition([]byte(id), int32(len(r.keys)))]
-	var building, got *goredis.SliceCmd
+// of gives the partition of a customer.
+func (r *Reader) of(id string) int32 { return r.partition([]byte(id), int32(len(r.keys))) }
+
+// Customers gives what the view holds of customers, in the order of their ids.
+func (r *Reader) Customers(ctx context.Context, ids []string) ([]view.Customer, error) {
+	type place struct{ shard, key, field int }
+	var (
+		places = make([]place, len(ids))
+		fields = make(map[int]*[stateKeys][]string)
+		metas  = make(map[int]*goredis.SliceCmd)
+		reads  = make(map[int]*[stateKeys]*goredis.SliceCmd)
+	)
+	for i, id := range ids {
+		at := place{shard: int(r.of(id)), key: stateKey(id)}
+		if fields[at.shard] == nil {
+			fields[at.shard] = new([stateKeys][]string)
+		}
+		list := &fields[at.shard][at.key]
+		if len(*list) == 0 {
+			*list = append(*list, mark)
+		}
+		at.field = len(*list)
+		*list = append(*list, id)
+		places[i] = at
+	}
 	cmds, err := r.cl.Pipelined(ctx, func(p goredis.Pipeliner) error {
-		building = p.HMGet(ctx, k.meta, fieldBuild)
-		got = p.HMGet(ctx, k.states[stateKey(id)], mark, id)
+		for shard, lists := range fields {
+			metas[shard] = standing(ctx, p, r.keys[shard])
+			reads[shard] = new([stateKeys]*goredis.SliceCmd)
+			for key, list := range lists {
+				if len(list) > 0 {
+					reads[shard][key] = p.HMGet(ctx, r.keys[shard].states[key], list...)
+				}
+			}
+		}
 		return nil
 	})
-	if err = served("reading a customer", cmds, err); err != nil {
+	if err = served("reading customers", cmds, err); err != nil {
 		return nil, err
 	}
-	if got.Val()[0] == nil || notReady(building) {
-		return nil, ErrNotReady
+	customers := make([]view.Customer, len(ids))
+	for i, id := range ids {
+		at := places[i]
+		record, stands, err := r.stands(at.shard, metas[at.shard])
+		if err != nil {
+			return nil, err
+		}
+		got := reads[at.shard][at.key].Val()
+		if got[0] == nil {
+			return nil, ErrNotReady
+		}
+		customers[i] = view.Customer{ID: id, Standing: stands}
+		value, ok := got[at.field].(string)
+		if !ok {
+			continue
+		}
+		generation, state, err := pipeline.SplitState([]byte(value))
+		if err != nil {
+			return nil, fmt.Errorf("reading a customer of partition %d: %w", at.shard, err)
+		}
+		customers[i].State = state
+		if record.Decided(generation) {
+			customers[i].Rules = record.Rules
+		}
 	}
-	value, ok := got.Val()[1].(string)
-	if !ok {
-		return nil, nil
-	}
-	_, state, err := pipeline.SplitState([]byte(value))
-	if err != nil {
-		return nil, fmt.Errorf("reading customer %q: %w", id, err)
-	}
-	return state, nil
+	return customers, nil
 }
 
-// Members gives at most limit members of a segment, in the order of their ids, from the first one after after.
-func (r *Reader) Members(ctx context.Context, segment, after string, limit int) ([]string, error) {
-	reads := make([]*goredis.StringSliceCmd, len(r.keys))
+// Members gives members of a segment, in the order of their ids, from the first one after after: at least so many, unless it gives all.
+func (r *Reader) Members(ctx context.Context, segment, after string, atLeast int) (view.Members, error) {
 	var (
-		look     lookout
-		building = make([]*goredis.SliceCmd, len(r.keys))
+		out   view.Members
+		look  lookout
+		metas = make([]*goredis.SliceCmd, len(r.keys))
+		reads = make([]*goredis.StringSliceCmd, len(r.keys))
 	)
 	from := "[" + member(segment, "")
 	if after != "" {
@@ -72,38 +125,52 @@ func (r *Reader) Members(ctx context.Context, segment, after string, limit int) 
 	cmds, err := r.cl.Pipelined(ctx, func(p goredis.Pipeliner) error {
 		for i, k := range r.keys {
 			key := k.members[memberKey(segment)]
+			metas[i] = standing(ctx, p, k)
 			look.sorted(ctx, p, key)
-			building[i] = p.HMGet(ctx, k.meta, fieldBuild)
-			reads[i] = p.ZRangeByLex(ctx, key, &goredis.ZRangeBy{Min: from, Max: "(" + segment + "\x01", Count: int64(limit)})
+			reads[i] = p.ZRangeByLex(ctx, key, &goredis.ZRangeBy{Min: from, Max: "(" + segment + "\x01", Count: int64(atLeast)})
 		}
 		return nil
 	})
 	if err = served("reading members", cmds, err); err != nil {
-		return nil, err
+		return out, err
 	}
-	if look.missing() != nil || slices.ContainsFunc(building, notReady) {
-		return nil, ErrNotReady
+	if look.missing() != nil {
+		return out, ErrNotReady
 	}
-	var ids []string
+	if out.Standings, _, err = r.allStand(metas); err != nil {
+		return out, err
+	}
+	// A partition that has more tells nothing of what is behind its last.
+	last := ""
 	for _, read := range reads {
-		for _, m := range read.Val() {
-			ids = append(ids, strings.TrimPrefix(m, member(segment, "")))
+		ids := read.Val()
+		if len(ids) == atLeast && (!out.More || ids[atLeast-1] < last) {
+			out.More, last = true, ids[atLeast-1]
 		}
 	}
-	slices.Sort(ids)
-	return ids[:min(len(ids), limit)], nil
+	for _, read := range reads {
+		for _, m := range read.Val() {
+			if out.More && m > last {
+				break
+			}
+			out.IDs = append(out.IDs, strings.TrimPrefix(m, member(segment, "")))
+		}
+	}
+	slices.Sort(out.IDs)
+	return out, nil
 }
 
-// Counts gives the number of members of each segment.
-func (r *Reader) Counts(ctx context.Context, segments []string) ([]int64, error) {
-	reads := make([]*goredis.IntCmd, 0, len(segments)*len(r.keys))
+// Segments gives what the view says of each segment.
+func (r *Reader) Segments(ctx context.Context, segments []string) (view.Segments, error) {
 	var (
-		look     lookout
-		building []*goredis.SliceCmd
+		out   view.Segments
+		look  lookout
+		metas = make([]*goredis.SliceCmd, len(r.keys))
+		reads = make([]*goredis.IntCmd, 0, len(segments)*len(r.keys))
 	)
 	cmds, err := r.cl.Pipelined(ctx, func(p goredis.Pipeliner) error {
-		for _, k := range r.keys {
-			building = append(building, p.HMGet(ctx, k.meta, fieldBuild))
+		for i, k := range r.keys {
+			metas[i] = standing(ctx, p, k)
 			for _, key := range k.members {
 				look.sorted(ctx, p, key)
 			}
@@ -114,35 +181,30 @@ func (r *Reader) Counts(ctx context.Context, segments []string) ([]int64, error)
 		return nil
 	})
 	if err = served("counting members", cmds, err); err != nil {
-		return nil, err
+		return out, err
 	}
-	if look.missing() != nil || slices.ContainsFunc(building, notReady) {
-		return nil, ErrNotReady
+	if look.missing() != nil {
+		return out, ErrNotReady
 	}
-	counts := make([]int64, len(segments))
+	var records []*readRecord
+	if out.Standings, records, err = r.allStand(metas); err != nil {
+		return out, err
+	}
+	out.Warming = make(map[string]int64)
+	for _, record := range records {
+		for _, w := range record.Warming {
+			out.Warming[w.Segment] = max(out.Warming[w.Segment], w.Until)
+		}
+	}
+	out.Counts = make([]int64, len(segments))
 	for i, read := range reads {
-		counts[i%len(segments)] += read.Val()
+		out.Counts[i%len(segments)] += read.Val()
 	}
-	return counts, nil
+	return out, nil
 }
 
-// notReady tells from the field of a description whether its shard is there and whole.
-func notReady(building *goredis.SliceCmd) bool { return building.Val()[0] != "0" }
-
-// Task describes one partition's shard.
-type Task struct {
-	Partition int32
-	Meta      pipeline.ShardMeta
-	Record    pipeline.TaskRecord
-	Ready     bool // false: there is no shard, or it is not whole
-}
-
-// Tasks describes all shards.
-func (r *Reader) Tasks(ctx context.Context) ([]Task, error) {
-	tasks := make([]Task, len(r.keys))
-	for i := range r.keys {
-		tasks[i].Partition = int32(i)
-	}
+// Partitions describes all shards.
+func (r *Reader) Partitions(ctx context.Context) ([]view.Partition, error) {
 	reads := make([]*goredis.MapStringStringCmd, len(r.keys))
 	cmds, err := r.cl.Pipelined(ctx, func(p goredis.Pipeliner) error {
 		for i, k := range r.keys {
@@ -153,30 +215,73 @@ func (r *Reader) Tasks(ctx context.Context) ([]Task, error) {
 	if err = served("reading the shards' descriptions", cmds, err); err != nil {
 		return nil, err
 	}
+	partitions := make([]view.Partition, len(r.keys))
 	for i, read := range reads {
+		out := &partitions[i]
+		out.Standing = view.Standing{Partition: int32(i), Clock: math.MinInt64, Changes: view.Unknown}
 		meta, err := parseMeta(read.Val())
-		if err != nil {
-			continue // not ready
+		if err != nil || meta.Building {
+			continue
 		}
-		tasks[i].Meta = meta
-		tasks[i].Record, err = pipeline.ParseTaskRecord(meta.Task)
-		tasks[i].Ready = err == nil && !meta.Building
+		record, err := pipeline.ParseTaskRecord(meta.Task)
+		if err != nil {
+			continue
+		}
+		out.Ready, out.Clock, out.Changes = true, record.Clock, parseOffset(read.Val()[fieldChanges])
+		out.Epoch, out.Applied, out.Written, out.Rules = meta.Epoch, meta.Applied, meta.Written, record.Rules
+		for _, s := range record.Sources {
+			out.Sources = append(out.Sources, view.Progress{Topic: s.Topic, Next: s.Next})
+		}
 	}
-	return tasks, nil
+	return partitions, nil
 }
 
-// Warming gives the segments that cannot be decided of every customer yet, because the rules changed, with the moment at which that ends at
-// the latest, in milliseconds since the epoch; engine.Never: time alone does not end it.
-func (r *Reader) Warming(ctx context.Context) (map[string]int64, error) {
-	tasks, err := r.Tasks(ctx)
-	if err != nil {
-		return nil, err
+// fieldChanges is the field of meta with the offset of the changes topic before which everything is in the shard.
+const fieldChanges = "changes"
+
+// standing asks for what stands reads.
+func standing(ctx context.Context, p goredis.Pipeliner, k *keys) *goredis.SliceCmd {
+	return p.HMGet(ctx, k.meta, fieldBuild, fieldTask, fieldChanges)
+}
+
+// stands tells how far a shard is. ErrNotReady: it is not there, or not whole.
+func (r *Reader) stands(shard int, meta *goredis.SliceCmd) (*readRecord, view.Standing, error) {
+	got := meta.Val()
+	at := view.Standing{Partition: int32(shard), Clock: math.MinInt64, Changes: view.Unknown}
+	if got[0] != "0" {
+		return nil, at, ErrNotReady
 	}
-	warming := make(map[string]int64)
-	for i := range tasks {
-		for _, w := range tasks[i].Record.Warming {
-			warming[w.Segment] = max(warming[w.Segment], w.Until)
+	text, _ := got[1].(string)
+	record := r.records[shard].Load()
+	if record == nil || record.text != text {
+		parsed, err := pipeline.ParseTaskRecord([]byte(text))
+		if err != nil {
+			return nil, at, fmt.Errorf("reading the description of partition %d: %w", shard, err)
+		}
+		record = &readRecord{text, parsed}
+		r.records[shard].Store(record)
+	}
+	changes, _ := got[2].(string)
+	at.Clock, at.Changes = record.Clock, parseOffset(changes)
+	return record, at, nil
+}
+
+func (r *Reader) allStand(metas []*goredis.SliceCmd) ([]view.Standing, []*readRecord, error) {
+	standings, records := make([]view.Standing, len(metas)), make([]*readRecord, len(metas))
+	for i, meta := range metas {
+		var err error
+		if records[i], standings[i], err = r.stands(i, meta); err != nil {
+			return nil, nil, err
 		}
 	}
-	return warming, nil
+	return standings, records, nil
+}
+
+// parseOffset gives view.Unknown for what is no offset.
+func parseOffset(text string) int64 {
+	offset, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || offset < 0 {
+		return view.Unknown
+	}
+	return offset
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 
 	"github.com/ruas/ruas/internal/pipeline"
+	"github.com/ruas/ruas/internal/view"
 )
 
 func TestShard(t *testing.T) {
@@ -250,19 +251,19 @@ func readers(t *testing.T, r *Redis) {
 	own := *r
 	own.opt.Group += "-reader"
 	reader := own.Reader(2, func(key []byte, n int32) int32 { return int32(key[len(key)-1]) % n })
-	if _, err := reader.Counts(ctx, []string{"s"}); !errors.Is(err, ErrNotReady) {
+	if _, err := reader.Segments(ctx, []string{"s"}); !errors.Is(err, ErrNotReady) {
 		t.Errorf("nothing there: %v, want ErrNotReady", err)
 	}
 	s := own.Shard(0)
 	if err := s.Reset(ctx, pipeline.ShardMeta{Building: true}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := reader.Customer(ctx, "c4"); !errors.Is(err, ErrNotReady) {
+	if _, err := reader.Customers(ctx, []string{"c4"}); !errors.Is(err, ErrNotReady) {
 		t.Errorf("while the shard is built: %v, want ErrNotReady", err)
 	}
 	for p := range int32(2) {
 		s := own.Shard(p)
-		meta := pipeline.ShardMeta{Fence: pipeline.Fence{Epoch: 1}, Task: []byte(`{"version":1,"clock":7}`)}
+		meta := pipeline.ShardMeta{Fence: pipeline.Fence{Epoch: 1}, Task: []byte(`{"version":1,"clock":7,"rules":"r"}`)}
 		if err := s.Reset(ctx, meta); err != nil {
 			t.Fatal(err)
 		}
@@ -277,23 +278,36 @@ func readers(t *testing.T, r *Redis) {
 		if err := s.Write(ctx, u); err != nil {
 			t.Fatal(err)
 		}
+		if err := own.cl.HSet(ctx, newKeys(own.opt.Prefix, own.opt.Group, p).meta, fieldChanges, 12).Err(); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if got, err := reader.Customer(ctx, "c4"); err != nil || string(got) != "state of c4" {
-		t.Errorf("customer: %q, %v", got, err)
+	got, err := reader.Customers(ctx, []string{"c4", "c44", "c7"})
+	if err != nil || len(got) != 3 || string(got[0].State) != "state of c4" || got[1].State != nil || string(got[2].State) != "state of c7" {
+		t.Errorf("customers: %+v, %v", got, err)
 	}
-	if got, err := reader.Customer(ctx, "c44"); err != nil || got != nil {
-		t.Errorf("no customer: %q, %v", got, err)
+	if want := (view.Standing{Partition: 1, Clock: 7, Changes: 12}); got[2].Standing != want || got[0].Partition != 0 || got[0].Rules != "r" {
+		t.Errorf("customers stand at %+v", got)
 	}
-	if got, err := reader.Members(ctx, "s", "", 3); err != nil || !slices.Equal(got, []string{"c0", "c1", "c2"}) {
-		t.Errorf("members: %v, %v", got, err)
+	for _, test := range []struct {
+		after   string
+		atLeast int
+		want    string
+		more    bool
+	}{
+		{"", 2, "[c0 c1 c2]", true}, // c3 is not the last that c0, c2 tell of
+		{"c7", 5, "[c8 c9]", false},
+		{"c2", 1, "[c3]", true},
+		{"", 10, "[c0 c1 c2 c3 c4 c5 c6 c7 c8 c9]", false},
+	} {
+		if got, err := reader.Members(ctx, "s", test.after, test.atLeast); err != nil || fmt.Sprint(got.IDs) != test.want || got.More != test.more {
+			t.Errorf("%d members after %q: %+v, %v; want %s", test.atLeast, test.after, got, err, test.want)
+		}
 	}
-	if got, err := reader.Members(ctx, "s", "c7", 5); err != nil || !slices.Equal(got, []string{"c8", "c9"}) {
-		t.Errorf("members after c7: %v, %v", got, err)
+	if got, err := reader.Segments(ctx, []string{"s", "none", "s2"}); err != nil || !slices.Equal(got.Counts, []int64{10, 0, 10}) || len(got.Standings) != 2 {
+		t.Errorf("segments: %+v, %v", got, err)
 	}
-	if got, err := reader.Counts(ctx, []string{"s", "none", "s2"}); err != nil || !slices.Equal(got, []int64{10, 0, 10}) {
-		t.Errorf("counts: %v, %v", got, err)
-	}
-	if got, err := reader.Tasks(ctx); err != nil || len(got) != 2 || !got[1].Ready || got[1].Record.Clock != 7 {
-		t.Errorf("tasks: %+v, %v", got, err)
+	if got, err := reader.Partitions(ctx); err != nil || len(got) != 2 || !got[1].Ready || got[1].Clock != 7 || got[0].Changes != 12 {
+		t.Errorf("partitions: %+v, %v", got, err)
 	}
 }

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/ruas/ruas/internal/api"
+	"github.com/ruas/ruas/internal/config"
+	"github.com/ruas/ruas/internal/console"
+	"github.com/ruas/ruas/internal/engine"
+	"github.com/ruas/ruas/internal/kafka"
+	"github.com/ruas/ruas/internal/redis"
+)
+
+// site is what the API of one process is made of.
+type site struct {
+	config    *config.Config
+	rules     rules
+	kafka     *kafka.Kafka
+	redis     *redis.Redis
+	partition func(key []byte, n int32) int32
+	feed      *api.Feed
+	logger    *zap.Logger
+}
+
+// remembered is how many of the newest changes are kept for streams that begin later.
+const remembered = 1000
+
+func newSite(c *config.Config, r rules, k *kafka.Kafka, view *redis.Redis, partition func([]byte, int32) int32, logger *zap.Logger) *site {
+	feed := api.NewFeed(api.FeedOptions{Remember: remembered, Now: time.Now})
+	return &site{config: c, rules: r, kafka: k, redis: view, partition: partition, feed: feed, logger: logger}
+}
+
+// closed refuses to answer others than this machine without knowing who they are.
+func closed(c *config.Config) error {
+	if !c.HTTP.Exposed() {
+		return nil
+	}
+	return usage(fmt.Errorf("http.listen is %s, where others than this machine can ask, and there are no tokens: name some (http.tokens; "+
+		"'ruas token' makes one), listen on 127.0.0.1, or, where the network keeps others away, set http.unauthenticated: true (docs/security.md)",
+		c.HTTP.Listen))
+}
+
+// handler answers from when ready first returns nil: only then partitions tells how many there are.
+func (s *site) handler(ready func() error, partitions func() int32) http.Handler {
+	handler := sync.OnceValue(func() http.Handler {
+		return api.New(api.Options{
+			Engine: func() *engine.Engine { return s.rules.engine }, Schema: s.rules.schema,
+			View: s.redis.Reader(partitions(), s.partition), Feed: s.feed,
+			Log: changesLog{s.kafka, s.config.Topics.Changes}, Console: console.Handler(), Access: access(&s.config.HTTP), Logger: s.logger,
+		})
+	})
+	var started atomic.Bool
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !started.Load() {
+			if err := ready(); err != nil {
+				w.Header().Set("Retry-After", "1")
+				http.Error(w, "starting: "+err.Error(), http.StatusServiceUnavailable)
+				return
+			}
+			started.Store(true)
+		}
+		handler().ServeHTTP(w, r)
+	})
+}
+
+func access(c *config.HTTP) api.Access {
+	a := api.Access{Origins: c.CORS, Rate: c.Rate}
+	for _, t := range c.Tokens {
+		token := api.Token{Name: t.Name, SHA256: t.Hash()}
+		for _, scope := range t.Scopes {
+			token.Scopes = append(token.Scopes, api.Scope(scope))
+		}
+		a.Tokens = append(a.Tokens, token)
+	}
+	return a
+}
+
+// follow hands on published changes, those of other workers too.
+func (s *site) follow(ctx context.Context) error {
+	return s.kafka.Follow(ctx, s.config.Topics.Changes, follower{s.feed})
+}
+
+// follower publishes to a feed what is followed.
+type follower struct{ feed *api.Feed }
+
+func (f follower) Begin(at map[int32]int64) { f.feed.Begin(at) }
+
+func (f follower) Record(partition int32, offset int64, value []byte) error {
+	_, err := f.feed.Publish(api.Record{Partition: partition, Offset: offset, Value: value})
+	return err
+}
+
+// changesLog is the changes topic as the API reads it.
+type changesLog struct {
+	kafka *kafka.Kafka
+	topic string
+}
+
+func (l changesLog) Changes(ctx context.Context, from, to api.Offsets, each func(api.Record) error) error {
+	return l.kafka.Between(ctx, l.topic, from, to, func(partition int32, offset int64, value []byte) error {
+		return each(api.Record{Partition: partition, Offset: offset, Value: value})
+	})
+}
