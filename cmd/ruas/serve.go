@@ -50,8 +50,12 @@ func closed(c *config.Config) error {
 // handler answers from when ready first returns nil: only then partitions tells how many there are.
 func (s *site) handler(ready func() error, partitions func() int32) http.Handler {
 	handler := sync.OnceValue(func() http.Handler {
+		var present func() time.Time
+		if s.config.Clock == config.ClockPresent {
+			present = time.Now
+		}
 		return api.New(api.Options{
-			Engine: func() *engine.Engine { return s.rules.engine }, Schema: s.rules.schema,
+			Present: present, Engine: func() *engine.Engine { return s.rules.engine }, Schema: s.rules.schema,
 			View: s.redis.Reader(partitions(), s.partition), Feed: s.feed,
 			Log: changesLog{s.kafka, s.config.Topics.Changes}, Console: console.Handler(), Access: access(&s.config.HTTP), Logger: s.logger,
 		})

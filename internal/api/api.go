@@ -50,6 +50,8 @@ type Options struct {
 	Access Access
 	// Logger is told of faults and of writes; nil: nobody is.
 	Logger *zap.Logger
+	// Present is what moves the clock of a partition that has nothing to do; nil: events alone move it.
+	Present func() time.Time
 	// Wait is for how long at_least waits for the view; 0: 5 seconds.
 	Wait time.Duration
 }
@@ -112,6 +114,7 @@ func (s *server) routes() []route {
 	return []route{
 		{"GET /v1/customers/{id}", ScopeRead, s.customer},
 		{"POST /v1/customers:batch", ScopeRead, s.customers},
+		{"GET /v1/customers/{id}/segments/{name}/explain", ScopeRead, s.explain},
 		{"GET /v1/segments", ScopeRead, s.segments},
 		{"GET /v1/segments/{name}", ScopeRead, s.segment},
 		{"GET /v1/segments/{name}/members", ScopeRead, s.members},

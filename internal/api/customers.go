@@ -107,21 +107,22 @@ func (s *server) await(ctx context.Context, id string, atLeast int64) (view.Cust
 	}
 }
 
-// describeCustomer says what is known of a customer, at the clock of their partition.
+// describeCustomer says what is known of a customer, at the present of their partition.
 func (s *server) describeCustomer(found *view.Customer) (*customerJSON, error) {
 	e := s.Engine()
 	c, err := e.Decode(found.ID, found.State)
 	if err != nil {
 		return nil, fmt.Errorf("reading a state of partition %d: %w", found.Partition, err)
 	}
+	now := s.present(&found.Standing)
 	out := &customerJSON{
-		ID: found.ID, AsOf: moment(found.Clock), Memberships: memberships(e, c),
+		ID: found.ID, AsOf: moment(now), Memberships: memberships(e, c),
 		Features: json.RawMessage("{}"), Profile: e.AppendProfile(nil, c),
 	}
 	if found.Rules != e.RulesHash() {
 		out.Warming = true
 	} else if !c.Empty() {
-		out.Features = e.AppendFeatures(nil, c, found.Clock)
+		out.Features = e.AppendFeatures(nil, c, now)
 	}
 	return out, nil
 }

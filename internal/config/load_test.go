@@ -94,6 +94,8 @@ func TestEveryKeyIsAnEnvironmentVariable(t *testing.T) {
 		"time_zone":        "Asia/Jakarta",
 		"http.listen":      "127.0.0.1:1",
 		"admin.listen":     "127.0.0.1:2",
+		"http.tokens":      "[{name: shop, sha256: " + strings.Repeat("0f", 32) + ", scopes: [read, forget]}]",
+		"http.cors":        "https://shop.example",
 		"redis.prefix":     "p:",
 		"topics.state":     "s1",
 		"topics.changes":   "s2",
@@ -136,6 +138,9 @@ func TestEveryKeyIsAnEnvironmentVariable(t *testing.T) {
 	}
 	if want := []Source{{Name: "app", Topic: "app", Type: "page_view"}, {Name: "shop", Topic: "s"}}; !reflect.DeepEqual(c.Sources, want) {
 		t.Errorf("sources: got %+v", c.Sources)
+	}
+	if want := []Token{{Name: "shop", SHA256: strings.Repeat("0f", 32), Scopes: []string{"read", "forget"}}}; !reflect.DeepEqual(c.HTTP.Tokens, want) || c.HTTP.Tokens[0].Hash()[31] != 15 {
+		t.Errorf("tokens: got %+v", c.HTTP.Tokens)
 	}
 	unchanged := []string{}
 	before := map[string]any{}

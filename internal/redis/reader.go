@@ -241,7 +241,7 @@ const fieldChanges = "changes"
 
 // standing asks for what stands reads.
 func standing(ctx context.Context, p goredis.Pipeliner, k *keys) *goredis.SliceCmd {
-	return p.HMGet(ctx, k.meta, fieldBuild, fieldTask, fieldChanges)
+	return p.HMGet(ctx, k.meta, fieldBuild, fieldTask, fieldChanges, fieldWritten)
 }
 
 // stands tells how far a shard is. ErrNotReady: it is not there, or not whole.
@@ -262,7 +262,8 @@ func (r *Reader) stands(shard int, meta *goredis.SliceCmd) (*readRecord, view.St
 		r.records[shard].Store(record)
 	}
 	changes, _ := got[2].(string)
-	at.Clock, at.Changes = record.Clock, parseOffset(changes)
+	written, _ := got[3].(string)
+	at.Clock, at.Changes, at.Written = record.Clock, parseOffset(changes), max(0, parseOffset(written))
 	return record, at, nil
 }
 

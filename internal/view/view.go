@@ -18,6 +18,8 @@ type Standing struct {
 	// Changes is the offset of the changes topic before which every change of the partition is in the view; Unknown where the view was
 	// written by a release that does not tell it, or the changes have another number of partitions.
 	Changes int64
+	// Written is when the part was written last, in milliseconds since the epoch; 0: it is not known.
+	Written int64
 }
 
 // Customer is what the view holds of one customer.
@@ -56,7 +58,6 @@ type Partition struct {
 	Standing
 	Epoch   int64  // one more with each session on the partition
 	Applied int64  // the offset of the state topic before which everything is in the view
-	Written int64  // when that was, in milliseconds since the epoch
 	Rules   string // a hash of the rules by which customers are decided
 	Sources []Progress
 }
