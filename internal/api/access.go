@@ -74,18 +74,18 @@ func (g *guard) require(scope Scope, next http.Handler) http.Handler {
 					return
 				}
 				w.Header().Set("WWW-Authenticate", `Bearer realm="ruas"`)
-				g.refused(r, scope, "")
+				g.refused(r, scope)
 				fail(w, r, unauthorized, "send Authorization: Bearer with a token that ruas knows")
 				return
 			}
+			r = r.WithContext(context.WithValue(r.Context(), keyCaller, token.Name))
 			if !slices.Contains(token.Scopes, scope) {
 				w.Header().Set("WWW-Authenticate", `Bearer realm="ruas", error="insufficient_scope", scope="`+string(scope)+`"`)
-				g.refused(r, scope, token.Name)
+				g.refused(r, scope)
 				fail(w, r, forbidden, "the token %q does not have the scope %s", token.Name, scope)
 				return
 			}
 			from = "token " + token.Name
-			r = r.WithContext(context.WithValue(r.Context(), keyCaller, token.Name))
 		}
 		if g.within(w, r, from) {
 			next.ServeHTTP(w, r)
@@ -119,16 +119,16 @@ func (g *guard) within(w http.ResponseWriter, r *http.Request, from string) bool
 }
 
 // refused notes writes that were not allowed in the audit log.
-func (g *guard) refused(r *http.Request, scope Scope, token string) {
+func (g *guard) refused(r *http.Request, scope Scope) {
 	if scope != ScopeRead {
-		audit(g.log, r, "refused", zap.String("scope", string(scope)), zap.String("token", token))
+		audit(g.log, r, "refused", zap.String("scope", string(scope)))
 	}
 }
 
 // audit notes a write, or one that was refused: who, when, from where and which request. It never names a customer.
 func audit(log *zap.Logger, r *http.Request, what string, more ...zap.Field) {
 	log.Named("audit").Info(what, append([]zap.Field{
-		zap.String("request_id", requestID(r)), zap.String("route", r.Pattern), zap.String("address", address(r)),
+		zap.String("request_id", requestID(r)), zap.String("route", r.Pattern), zap.String("address", address(r)), zap.String("token", caller(r)),
 	}, more...)...)
 }
 

@@ -227,7 +227,7 @@ func (r *Reader) Partitions(ctx context.Context) ([]view.Partition, error) {
 		if err != nil {
 			continue
 		}
-		out.Ready, out.Clock, out.Changes = true, record.Clock, parseOffset(read.Val()[fieldChanges])
+		out.Ready, out.Clock, out.Changes = true, record.Clock, meta.Changes
 		out.Epoch, out.Applied, out.Written, out.Rules = meta.Epoch, meta.Applied, meta.Written, record.Rules
 		for _, s := range record.Sources {
 			out.Sources = append(out.Sources, view.Progress{Topic: s.Topic, Next: s.Next})
@@ -235,9 +235,6 @@ func (r *Reader) Partitions(ctx context.Context) ([]view.Partition, error) {
 	}
 	return partitions, nil
 }
-
-// fieldChanges is the field of meta with the offset of the changes topic before which everything is in the shard.
-const fieldChanges = "changes"
 
 // standing asks for what stands reads.
 func standing(ctx context.Context, p goredis.Pipeliner, k *keys) *goredis.SliceCmd {

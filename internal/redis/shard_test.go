@@ -268,7 +268,7 @@ func readers(t *testing.T, r *Redis) {
 			t.Fatal(err)
 		}
 		u := &pipeline.Update{From: meta.Fence, To: meta}
-		u.To.Applied = 1
+		u.To.Applied, u.To.Changes, u.To.Written = 1, 12, 99
 		for i := p; i < 10; i += 2 {
 			id := fmt.Sprintf("c%d", i)
 			u.States = append(u.States, pipeline.StateRecord{Key: []byte(id), Value: []byte("\x00state of " + id)})
@@ -278,15 +278,12 @@ func readers(t *testing.T, r *Redis) {
 		if err := s.Write(ctx, u); err != nil {
 			t.Fatal(err)
 		}
-		if err := own.cl.HSet(ctx, newKeys(own.opt.Prefix, own.opt.Group, p).meta, fieldChanges, 12).Err(); err != nil {
-			t.Fatal(err)
-		}
 	}
 	got, err := reader.Customers(ctx, []string{"c4", "c44", "c7"})
 	if err != nil || len(got) != 3 || string(got[0].State) != "state of c4" || got[1].State != nil || string(got[2].State) != "state of c7" {
 		t.Errorf("customers: %+v, %v", got, err)
 	}
-	if want := (view.Standing{Partition: 1, Clock: 7, Changes: 12}); got[2].Standing != want || got[0].Partition != 0 || got[0].Rules != "r" {
+	if want := (view.Standing{Partition: 1, Clock: 7, Changes: 12, Written: 99}); got[2].Standing != want || got[0].Partition != 0 || got[0].Rules != "r" {
 		t.Errorf("customers stand at %+v", got)
 	}
 	for _, test := range []struct {
