@@ -46,6 +46,16 @@ var categories = []category{
 	{"automotive", 70, 25_000, 1_900_000, []string{"helmet", "engine oil", "phone holder", "rain coat"}},
 }
 
+// contacts are how customers may be reached, in turn: the channel that they prefer, and those that they allowed. The shipped schemas do not
+// declare these attributes; those of examples/cartabandonment do.
+var contacts = []struct {
+	preferred string
+	consents  []string
+}{
+	{"whatsapp", []string{"whatsapp", "email"}}, {"email", []string{"email"}}, {"whatsapp", []string{"whatsapp"}}, {"sms", []string{"sms", "email"}},
+	{"whatsapp", []string{"email"}}, {"email", []string{}}, {"email", []string{"email", "whatsapp", "sms"}},
+}
+
 // place is a city with what the profile says of it.
 type place struct {
 	city, province, country, postal, climate, zone string

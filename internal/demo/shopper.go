@@ -129,6 +129,7 @@ func (s *Shop) profile(c *shopper, now, signedUp time.Time) []any {
 		birthday = s.opening.YearDay() + s.random.IntN(10)
 	}
 	born := time.Date(now.Year()-age, 1, 1+birthday, 0, 0, 0, 0, time.UTC)
+	contact := contacts[len(s.customers)%len(contacts)]
 	fields := []any{
 		"birth_date", born.Format(time.DateOnly), "gender", pick(s, genders), "marital_status", pick(s, maritals),
 		"income", s.between(3, 45) * 1_000_000, "education", pick(s, educations), "occupation", pick(s, occupations),
@@ -139,6 +140,7 @@ func (s *Shop) profile(c *shopper, now, signedUp time.Time) []any {
 		"personality", pick(s, personalities),
 		"signed_up", signedUp.UTC().Format(time.RFC3339), "customer_since", signedUp.UTC().Format(time.DateOnly),
 		"loyalty_tier", "bronze", "acquisition_channel", pick(s, acquisitions),
+		"preferred_channel", contact.preferred, "consents", contact.consents,
 	}
 	if c.persona.business {
 		fields = append(fields,
