@@ -40,25 +40,26 @@ func (p Positions) of(partition int32) int64 {
 // Partitions asks how many partitions the topic has. It waits for a topic that is not there yet.
 func (t *Topic) Partitions(ctx context.Context) (n int, err error) {
 	client := kafka.Client{Addr: t.Brokers, Transport: t.Transport}
-	err = t.persist(ctx, func() error {
-		answer, err := client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{t.Name}})
-		if err != nil {
-			return err
+	err = t.persist(ctx, func() (err error) {
+		if n, err = t.partitions(ctx, &client); err != nil {
+			return fmt.Errorf("asking for the partitions of %s: %w", t.Name, err)
 		}
-		for _, topic := range answer.Topics {
-			if topic.Name == t.Name && topic.Error == nil && len(topic.Partitions) > 0 {
-				n = len(topic.Partitions)
-				return nil
-			} else if topic.Error != nil {
-				err = topic.Error
-			}
-		}
-		return errors.Join(err, kafka.UnknownTopicOrPartition)
+		return nil
 	})
+	return n, err
+}
+
+func (t *Topic) partitions(ctx context.Context, client *kafka.Client) (int, error) {
+	answer, err := client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{t.Name}})
 	if err != nil {
-		return 0, fmt.Errorf("asking for the partitions of %s: %w", t.Name, err)
+		return 0, err
 	}
-	return n, nil
+	for _, topic := range answer.Topics {
+		if topic.Name == t.Name && (topic.Error != nil || len(topic.Partitions) > 0) {
+			return len(topic.Partitions), topic.Error
+		}
+	}
+	return 0, kafka.UnknownTopicOrPartition
 }
 
 // Follow reads from the positions on until the context is cancelled, whose error it then returns. What may pass is tried again; what does
