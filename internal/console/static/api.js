@@ -3,7 +3,7 @@
 import { remember, recall } from "./store.js";
 
 let token = recall("token", sessionStorage) || "";
-let askForToken = null; // set by the shell
+let askForToken = null, tellState = () => {}; // set by the shell
 
 export class Problem extends Error {
   constructor(status, title, detail, id) {
@@ -11,6 +11,10 @@ export class Problem extends Error {
     Object.assign(this, { status, title, id });
   }
 }
+
+// onState is told what becomes of the connection: "live" or "lost".
+export const onState = (tell) => { tellState = tell; };
+export const lost = () => tellState("lost");
 
 export const onUnauthorised = (ask) => { askForToken = ask; };
 
@@ -34,7 +38,14 @@ async function send(path, options = {}) {
   for (;;) {
     const headers = new Headers(options.headers);
     if (token) headers.set("Authorization", "Bearer " + token);
-    const answer = await fetch(path, { ...options, headers, cache: "no-store" });
+    let answer;
+    try {
+      answer = await fetch(path, { ...options, headers, cache: "no-store" });
+    } catch (error) {
+      if (!options.signal?.aborted) lost();
+      throw error;
+    }
+    tellState("live");
     if (answer.status === 401 && askForToken) {
       await askForToken(token !== "", options.signal);
       continue;

@@ -2,8 +2,7 @@
 
 import { h, fill, say, note } from "./dom.js";
 import { t, language, languages, choose, minute, clockTime } from "./text.js";
-import { clock, onUnauthorised, setToken, Problem } from "./api.js";
-import { onState } from "./live.js";
+import { clock, onUnauthorised, onState, setToken, Problem } from "./api.js";
 import { remember, recall } from "./store.js";
 import { finder } from "./finder.js";
 
@@ -12,6 +11,7 @@ const pages = [
   [/^#?\/?$/, "home", () => import("./home.js")],
   [/^#\/segments\/([^/]+)$/, "home", () => import("./segment.js")],
   [/^#\/customers\/([^/]+)$/, "customer", () => import("./customer.js")],
+  [/^#\/rules(?:\/([^/]+))?$/, "rules", () => import("./rules.js")],
   [/^#\/operations$/, "operations", () => import("./operations.js")],
 ];
 
@@ -19,7 +19,7 @@ document.documentElement.lang = language;
 const main = document.getElementById("main");
 const status = h("span", { class: "status", role: "status" }, h("i"), h("span", { text: t("status.connecting") }));
 const now = h("time", { class: "clock", title: t("clock.title") });
-const links = [["home", "#/"], ["operations", "#/operations"]].map(([page, href]) => {
+const links = [["home", "#/"], ["operations", "#/operations"], ["rules", "#/rules"]].map(([page, href]) => {
   const link = h("a", { href, text: t("nav." + page) });
   link.dataset.page = page;
   return link;

@@ -1,7 +1,7 @@
 // Plots: sparklines and bars of our own, which are a few shapes, and uPlot for what has axes.
 
 import { s, h } from "./dom.js";
-import { language, number, percent } from "./text.js";
+import { t, language, number, percent } from "./text.js";
 
 const high = 13, wide = 4;
 
@@ -44,6 +44,9 @@ function library() {
   return loading;
 }
 
+// Whole numbers alone: there is no half a member.
+const steps = [1, 2, 5].flatMap((n) => Array.from({ length: 9 }, (_, i) => n * 10 ** i)).sort((a, b) => a - b);
+
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
 
 // lines plots series over time into a box, and draws anew when the box or the theme changes. times are seconds since the epoch; a series is
@@ -61,10 +64,10 @@ export async function lines(box, times, series, signal, height = 190) {
       scales: { y: { range: (u, low, top) => range(low, top) } },
       axes: [
         { ...axis, values: (u, ticks) => ticks.map((v, i) => tick(v, ticks[i - 1])) , space: 80 },
-        { ...axis, values: (u, ticks) => ticks.map((v) => (Number.isInteger(v) ? number(v) : "")), size: 56 },
+        { ...axis, values: (u, ticks) => ticks.map((v) => number(v)), size: 56, incrs: steps, space: 28 },
       ],
       series: [
-        { value: (u, v) => (v ? stamp.format(v * 1000) : "–") },
+        { label: t("time"), value: (u, v) => (v ? stamp.format(v * 1000) : "–") },
         ...series.map((x) => ({
           label: x.label, stroke: colour(x.colour), fill: x.fill ? colour(x.fill) : undefined, width: 2,
           points: { show: false }, value: (u, v) => (v === null || v === undefined ? "–" : number(v)),
@@ -99,6 +102,7 @@ function range(low, top) {
   return [Math.max(0, Math.floor(low - room)), Math.ceil(top + room)];
 }
 
+// tick is the time of a tick, with the day where that is another than at the one before.
 function tick(seconds, before) {
   const at = new Date(seconds * 1000);
   const day = new Intl.DateTimeFormat(language, { month: "short", day: "numeric" }).format(at);

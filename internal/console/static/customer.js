@@ -5,7 +5,7 @@ import { t, known, minute, ago, moment, date } from "./text.js";
 import { clock, get, customerPath } from "./api.js";
 import { listen } from "./live.js";
 import { feed } from "./feed.js";
-import { knownSegments, titleOf, segmentLink } from "./segments.js";
+import { knownSegments, knownFeatures, titleOf, segmentLink } from "./segments.js";
 import { readExplanation, explanation, outlook, eventLine, shown } from "./explain.js";
 
 // The view is written just after a change is published.
@@ -13,7 +13,7 @@ const settle = 300, atOnce = 6;
 
 export async function open(id, { signal, show }) {
   const path = customerPath(id);
-  const [first, segments] = await Promise.all([get(path, signal), knownSegments(signal)]);
+  const [first, segments] = await Promise.all([get(path, signal), knownSegments(signal), knownFeatures(signal)]);
   const memberships = h("ul", { class: "memberships" }), none = note(t("customer.none"));
   const profile = h("div"), features = h("div"), line = h("ol", { class: "timeline" });
   const when = card(t("customer.events"), { hidden: true }, note(t("customer.events.why")), line);
@@ -48,10 +48,10 @@ export async function open(id, { signal, show }) {
       row.since(m.since);
       memberships.append(row.node);
     });
-    const attributes = Object.entries(c.profile || {});
+    const attributes = sorted(c.profile);
     about.hidden = attributes.length === 0;
     fill(profile, pairs(attributes, (name) => known("prop." + name, name.replaceAll("_", " "))));
-    const known_ = Object.entries(c.features || {});
+    const known_ = sorted(c.features);
     values.hidden = known_.length === 0;
     fill(features, pairs(known_, (name) => name, true));
   };
@@ -79,7 +79,7 @@ export async function open(id, { signal, show }) {
   };
   draw(first);
   let again = 0;
-  listen("recent=200&customer=" + encodeURIComponent(id), signal, (some, past) => {
+  listen("recent=1000&customer=" + encodeURIComponent(id), signal, (some, past) => {
     const here = some.filter((c) => c.customer_id === id);
     if (here.length === 0) return;
     changes.add(here, past);
@@ -137,6 +137,8 @@ function* eventsOf(list) {
     yield* eventsOf(c.of || []);
   }
 }
+
+const sorted = (values) => Object.entries(values || {}).sort(([a], [b]) => a.localeCompare(b));
 
 const pairs = (list, name, code) => h("dl", { class: "pairs" }, list.map(([key, value]) => [
   h("dt", {}, code ? h("code", { text: name(key) }) : name(key)),

@@ -42,7 +42,7 @@ function condition(c) {
         inner && joined[c.op] ? h("span", { text: t("explain." + joined[c.op]) }) : written(c),
         reading(c), state === "missing" ? h("span", { class: "reading", text: t("holds.missing.why") }) : null,
         c.lossy ? h("span", { class: "reading", text: t("explain.lossy") }) : null,
-        c.next ? h("span", { class: "reading next", title: moment(c.next), text: t(c.holds ? "explain.ends" : "explain.begins", { at: minute(c.next) }) }) : null)),
+        c.next ? h("span", { class: "reading turn", title: moment(c.next), text: t(c.holds ? "explain.ends" : "explain.begins", { at: minute(c.next) }) }) : null)),
     inner ? conditions(c.of, c.text) : null,
     (c.events || []).filter((l) => l.total > 0).map(seen));
 }
@@ -72,9 +72,15 @@ function reading(c) {
     compared && c.threshold !== undefined ? [" · ", t("explain.wanted"), ` ${compared} ${shown(c.threshold)}`] : null);
 }
 
+// summary says how many events there are, and of what.
+function summary(list) {
+  const total = (list.at_least ? "≥ " : "") + number(list.total), said = words(list.list, list.total);
+  return said ? h("summary", { title: list.list, text: `${total} ${said}` }) : h("summary", {}, t("explain.events", { n: list.total }) + " ", h("code", { text: list.list }));
+}
+
 function seen(list) {
   return h("details", { class: "seen" },
-    h("summary", {}, t("explain.events", { n: list.total }), h("small", { text: " " + (words(list.list, true) || list.list) })),
+    summary(list),
     h("ol", {}, [...list.events].reverse().map((e) => eventLine(e))));
 }
 

@@ -1,12 +1,8 @@
 // Changes as they happen, over a stream that is taken up again where it broke off.
 
-import { stream, clock } from "./api.js";
+import { stream, clock, lost } from "./api.js";
 
 const retryLeast = 1000, retryMost = 15_000;
-let tellState = () => {};
-
-// onState tells what becomes of the connection: "live" or "lost".
-export const onState = (tell) => { tellState = tell; };
 
 // listen calls take with the changes of each frame, as an array, until the signal aborts. Those before now come with the second
 // argument true.
@@ -38,7 +34,6 @@ async function run(query, signal, last, change) {
     try {
       const answer = await stream("/v1/changes?" + query, signal, last());
       if (!answer.ok) throw new Error(answer.statusText);
-      tellState("live");
       wait = retryLeast;
       await read(answer.body, change, first);
       first = false;
@@ -46,7 +41,7 @@ async function run(query, signal, last, change) {
       if (signal.aborted) return;
     }
     if (signal.aborted) return;
-    tellState("lost");
+    lost();
     await new Promise((done) => setTimeout(done, wait));
     wait = Math.min(wait * 2, retryMost);
   }

@@ -85,7 +85,7 @@ function partitionsOf(list, m) {
   if (rows.size === 0) return null;
   const all = [...rows.values()].sort((a, b) => a.partition - b.partition);
   const columns = [
-    ["partition", (p) => number(p.partition), "num"],
+    ["partition", (p) => number(p.partition), ""],
     ["state", (p) => h("span", { class: "badge " + (p.ready ? "good" : "bad"), text: t(p.ready ? "ops.ready" : "ops.building") }), "", "ready"],
     ["lag", (p) => number(p.lag), "num", "lag"],
     ["behind", (p) => span(Math.max(0, p.behind)), "num", "behind"],

@@ -6,7 +6,7 @@ import { get, find, post, save, segmentPath } from "./api.js";
 import { listen } from "./live.js";
 import { feed } from "./feed.js";
 import { lines, meter } from "./chart.js";
-import { knownSegments, titleOf, customerLink, segmentLink } from "./segments.js";
+import { knownSegments, knownFeatures, titleOf, customerLink, segmentLink } from "./segments.js";
 import { rule } from "./rule.js";
 
 const every = 3000, page = 60, sampleSize = 200, alike = 6;
@@ -14,7 +14,7 @@ const windows = ["15m", "3h", "7d"];
 
 export async function open(name, { signal, show }) {
   const path = segmentPath(name);
-  const [s] = await Promise.all([get(path + "?window=3h", signal), knownSegments(signal)]);
+  const [s] = await Promise.all([get(path + "?window=3h", signal), knownSegments(signal), knownFeatures(signal)]);
   const title = s.title || s.name;
   const members = h("b", { class: "big" }), more = h("span", { class: "note" });
   const changes = feed({ length: 25, segment: false });
@@ -30,7 +30,7 @@ export async function open(name, { signal, show }) {
     h("div", { class: "columns" },
       h("div", { class: "stack" },
         card(t("segment.now"), { class: "now" }, h("p", { class: "figures" }, members, more), overTime.node),
-        card(t("segment.rule"), {}, rule(s)),
+        card(t("segment.rule"), { tools: h("a", { class: "plain", href: "#/rules/" + encodeURIComponent(name), text: t("rules.change") }) }, rule(s)),
         card(t("segment.common"), {}, common.node),
         card(t("segment.members"), { tools: h("button", { class: "plain", type: "button", text: t("download.csv"), onclick: () => save(path + "/members?format=csv", name + ".csv").catch((error) => list.fail(error)) }) }, list.node)),
       card(t("feed.title"), { class: "side", tools: changes.button }, changes.node))), title);
@@ -42,7 +42,7 @@ export async function open(name, { signal, show }) {
     overTime.update(s);
   };
   update(s);
-  listen("recent=25&segment=" + encodeURIComponent(name), signal, (some, past) => {
+  listen("recent=1000&segment=" + encodeURIComponent(name), signal, (some, past) => {
     // A server may not know the parameter.
     const here = some.filter((c) => c.segment === name);
     if (here.length === 0) return;
@@ -62,7 +62,8 @@ export async function open(name, { signal, show }) {
 // activity plots members, and joins and leaves, over time, where the server tells of it.
 function activity(path, first, signal) {
   if (!first.activity) return { node: null, update() {}, window: () => "none" };
-  let window = "3h", setMembers = null, setChanges = null;
+  // Who began to follow just now has too little for hours.
+  let window = first.activity.members.length < 10 ? "15m" : "3h", setMembers = null, setChanges = null;
   const box = h("div", { class: "plot", role: "img", "aria-label": t("segment.plot") });
   const below = h("div", { class: "plot", role: "img", "aria-label": t("segment.plot.changes") });
   const buttons = windows.map((w) => h("button", { class: "chip", type: "button", "aria-pressed": String(w === window), text: t("window." + w), onclick: async () => {
@@ -76,10 +77,10 @@ function activity(path, first, signal) {
   const data = (a) => {
     const from = Date.parse(a.from) / 1000;
     const times = a.members.map((_, i) => from + i * a.step_seconds);
-    return [times, a.members, a.joins, a.leaves.map((n) => n)];
+    return [times, a.members, a.joins, a.leaves];
   };
   const draw = async ({ activity: a }) => {
-    if (!a || a.members.length === 0) return;
+    if (!a || a.members.length < 2) return;
     say(since, t("segment.since", { at: minute(a.from) }));
     const [times, members, joins, leaves] = data(a);
     if (setMembers) {
@@ -115,7 +116,7 @@ function memberList(path, name, signal) {
   let after = "";
   const load = async () => {
     try {
-      const { members, next: following } = await get(`${path}/members?limit=${page}&after=${encodeURIComponent(after)}`, signal);
+      const { members, next: following } = await get(`${path}/members?limit=${page}` + (after && "&after=" + encodeURIComponent(after)), signal);
       box.append(...members.filter((id) => !chips.has(id)).map((id) => chip(id)));
       after = following || "";
       next.hidden = !following;
@@ -187,9 +188,13 @@ async function overlaps(name, customers, signal) {
     for (const m of c.memberships) if (m.segment !== name) counts.set(m.segment, (counts.get(m.segment) || 0) + 1);
   }
   const most = [...counts].sort((a, b) => b[1] - a[1]).slice(0, alike).map(([other]) => other);
-  const found = await Promise.all(most.map((other) => find(`/v1/overlap?a=${encodeURIComponent(name)}&b=${encodeURIComponent(other)}`, signal)));
-  return found.filter((o) => o && o.a.members > 0).map((o) => ({ name: o.b.segment, both: o.both, share: o.both / o.a.members }))
-    .sort((a, b) => b.share - a.share);
+  const out = [];
+  for (const other of most) { // one after the other: each is counted over whole lists
+    const o = await find(`/v1/overlap?a=${encodeURIComponent(name)}&b=${encodeURIComponent(other)}`, signal);
+    if (!o) break;
+    if (o.a.members > 0) out.push({ name: other, both: o.both, share: o.both / o.a.members });
+  }
+  return out.sort((a, b) => b.share - a.share);
 }
 
 // profiles gives the attributes with few values, and the share of each of the commonest.

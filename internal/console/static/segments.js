@@ -1,6 +1,7 @@
 // The list of all segments, which several pages want, as it was last read.
 
-import { get } from "./api.js";
+import { get, find } from "./api.js";
+import { expand, titles } from "./words.js";
 
 let all = new Map();
 
@@ -14,6 +15,18 @@ export async function readSegments(signal, window = "none") {
 export async function knownSegments(signal) {
   if (all.size === 0) await readSegments(signal);
   return [...all.values()];
+}
+
+// knownFeatures tells the words what features stand for, where the server says it.
+let features = null;
+export async function knownFeatures(signal) {
+  features ||= find("/v1/schema", signal).then((schema) => expand(schema?.features || []));
+  try {
+    await features;
+  } catch (error) {
+    features = null;
+    if (signal.aborted) throw error;
+  }
 }
 
 export const titleOf = (name) => all.get(name)?.title || name;
@@ -31,3 +44,5 @@ export function matches(segment, query) {
   const where = fold([segment.name, segment.title || "", segment.description || "", ...(segment.tags || [])].join(" "));
   return fold(query).split(/\s+/).every((word) => where.includes(word));
 }
+
+titles(titleOf);

@@ -45,12 +45,13 @@ export const minute = (at) => brief.format(new Date(at));
 export const date = (at) => days.format(new Date(at));
 export const clockTime = (at) => clocks.format(new Date(at));
 
-const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
+const relative = new Intl.RelativeTimeFormat(language, { numeric: "always" });
 const units = [["year", 31_536_000], ["month", 2_592_000], ["week", 604_800], ["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
 // ago is how far a moment is from another, in the largest unit that fits: "3 min. ago", "in 2 days".
 export function ago(at, from) {
   const seconds = Math.round((new Date(at) - from) / 1000);
+  if (Math.abs(seconds) < 2) return t("just.now");
   const [unit, size] = units.find(([, size]) => Math.abs(seconds) >= size) || units.at(-1);
   return relative.format(Math.trunc(seconds / size), unit);
 }

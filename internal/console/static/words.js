@@ -3,16 +3,21 @@
 
 import { parse } from "./cel.js";
 import { t, known, number, language, date } from "./text.js";
-import { titleOf } from "./segments.js";
+
+// What features stand for, by name, and what segments are called.
+let features = new Map(), titleOf = (name) => name;
+export const expand = (list) => { features = new Map(list.map((f) => [f.name, f.expression])); };
+export const titles = (give) => { titleOf = give; };
 
 class Unknown extends Error {}
 const unknown = () => { throw new Unknown(); };
 
-// words says an expression in one line; "" where it cannot be said. With list it is a list of events, not a condition.
-export function words(text, list = false) {
+// words says an expression in one line; "" where it cannot be said. With list it is not a condition but a list of
+// so many events.
+export function words(text, list = 0) {
   try {
     const tree = parse(text);
-    return list ? events(tree, {}) : condition(tree, {});
+    return list ? events(tree, {}, list === 1 ? "one" : "many") : condition(tree, {});
   } catch (error) {
     if (error instanceof Unknown || error instanceof SyntaxError) return "";
     throw error;
@@ -222,12 +227,22 @@ const literal = (v) => (typeof v === "number" ? number(v) : typeof v === "boolea
 function selection(node, scope) {
   const { of, name } = node;
   if (of.kind === "name" && of.name === "profile") return property(name);
-  if (of.kind === "name" && of.name === "feature") return known("feature." + name, name.replaceAll("_", " "));
+  if (of.kind === "name" && of.name === "feature") return feature(name);
   if (of.kind === "name" && scope[of.name] === events_) return property(name);
   if (of.kind === "call" && (of.name === "newest" || of.name === "first") && of.args.length === 0) {
     return t("w." + of.name, { a: property(name), list: events(of.of, scope, "one") });
   }
   return unknown();
+}
+
+// feature is what a feature computes, where that is one value that there are words for; else its name.
+function feature(name) {
+  try {
+    return value(parse(features.get(name) ?? ""), {});
+  } catch (error) {
+    if (error instanceof Unknown || error instanceof SyntaxError) return name.replaceAll("_", " ");
+    throw error;
+  }
 }
 
 const property = (name) => known("prop." + name, name.replaceAll("_", " "));
