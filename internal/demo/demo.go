@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
@@ -25,6 +26,7 @@ import (
 	"github.com/ruas/ruas/internal/engine"
 	"github.com/ruas/ruas/internal/event"
 	"github.com/ruas/ruas/internal/kafka"
+	"github.com/ruas/ruas/internal/metrics"
 	"github.com/ruas/ruas/internal/pipeline"
 	"github.com/ruas/ruas/internal/redis"
 )
@@ -115,6 +117,7 @@ type demo struct {
 	pipeline *pipeline.Pipeline
 	producer *producer
 	history  *history
+	registry *prometheus.Registry
 	feed     *api.Feed
 	listener net.Listener
 	url      string
@@ -130,7 +133,8 @@ func start(ctx context.Context, opt Options) (d *demo, err error) {
 		opt.Speed = 60
 	}
 	now := time.Now()
-	d = &demo{opt: opt, clock: shopClock{opening: now, start: now, speed: opt.Speed}, history: newHistory(now.UnixMilli())}
+	d = &demo{opt: opt, clock: shopClock{opening: now, start: now, speed: opt.Speed}, registry: prometheus.NewRegistry()}
+	d.history = newHistory(now.UnixMilli(), d.metrics())
 	defer func() {
 		if err != nil {
 			d.stop()
@@ -265,7 +269,22 @@ func (d *demo) serve(ctx context.Context) error {
 		Engine: func() *engine.Engine { return d.opt.Engine }, Schema: d.opt.Schema, View: d.redis.Reader(partitions, partition), Feed: d.feed,
 		Log: changesLog{d.kafka}, Console: console.Handler(), Logger: d.opt.Logger,
 	})
-	return api.Serve(ctx, d.listener, nil, handler)
+	ready := func() error {
+		if ok, why := d.pipeline.Ready(); !ok {
+			return errors.New(why)
+		}
+		return nil
+	}
+	return api.Serve(ctx, d.listener, nil, metrics.Operators(d.registry, ready, handler))
+}
+
+// metrics measures the pipeline as a worker's is, by the shop's clock.
+func (d *demo) metrics() *metrics.Metrics {
+	var names []string
+	for _, s := range d.opt.Engine.Segments() {
+		names = append(names, s.Name)
+	}
+	return metrics.New(metrics.Options{Registry: d.registry, Sources: topics, Segments: names, Version: "demo", Now: d.clock.now})
 }
 
 // changesLog is the changes topic as the API reads it.

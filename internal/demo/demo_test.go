@@ -11,12 +11,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
 
 	"github.com/ruas/ruas/internal/api"
 	"github.com/ruas/ruas/internal/engine"
 	"github.com/ruas/ruas/internal/event"
+	"github.com/ruas/ruas/internal/metrics"
 	"github.com/ruas/ruas/internal/rule"
 	"github.com/ruas/ruas/segments"
 )
@@ -143,7 +145,7 @@ func members(t *testing.T, url string) int {
 
 // Whoever brings rules by which little happens sees when the history is read, and not only a change.
 func TestHistoryIsReadWhenAllClocksAreAtTheOpening(t *testing.T) {
-	h := newHistory(1000)
+	h := newHistory(1000, metrics.New(metrics.Options{Registry: prometheus.NewRegistry(), Now: time.Now}))
 	for number := range int32(partitions) {
 		h.Clock(number, 999, 0)
 		if h.read() {

@@ -2,14 +2,15 @@ package demo
 
 import (
 	"sync"
-	"time"
 
-	"github.com/ruas/ruas/internal/engine"
+	"github.com/ruas/ruas/internal/metrics"
 	"github.com/ruas/ruas/internal/pipeline"
 )
 
-// history tells when the pipeline has read the shop's history. It is told of the clocks as an observer of the pipeline.
+// history tells when the pipeline has read the shop's history. It is told of the clocks as an observer of the pipeline, and lets the metrics
+// know all that it is told.
 type history struct {
+	*metrics.Metrics
 	opening int64 // in milliseconds since the epoch
 
 	mu     sync.Mutex
@@ -18,8 +19,8 @@ type history struct {
 
 var _ pipeline.Observer = (*history)(nil)
 
-func newHistory(opening int64) *history {
-	h := &history{opening: opening, behind: map[int32]bool{}}
+func newHistory(opening int64, m *metrics.Metrics) *history {
+	h := &history{Metrics: m, opening: opening, behind: map[int32]bool{}}
 	for number := range int32(partitions) {
 		h.behind[number] = true
 	}
@@ -27,7 +28,8 @@ func newHistory(opening int64) *history {
 }
 
 // Clock notes the partitions whose clocks have come to the opening.
-func (h *history) Clock(number int32, clock int64, _ int) {
+func (h *history) Clock(number int32, clock int64, deadlines int) {
+	h.Metrics.Clock(number, clock, deadlines)
 	if clock < h.opening {
 		return
 	}
@@ -42,18 +44,3 @@ func (h *history) read() bool {
 	defer h.mu.Unlock()
 	return len(h.behind) == 0
 }
-
-// Committed does nothing, like the rest of an observer.
-func (h *history) Committed(int32, pipeline.Committed) {}
-
-// Written does nothing.
-func (h *history) Written(int32, time.Duration) {}
-
-// Lag does nothing.
-func (h *history) Lag(int32, string, int64) {}
-
-// Warming does nothing.
-func (h *history) Warming(int32, []engine.Warming) {}
-
-// Released does nothing.
-func (h *history) Released(int32) {}

@@ -61,21 +61,25 @@ export async function lines(box, times, series, signal, height = 190) {
     const stamp = new Intl.DateTimeFormat(language, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
     plot = new UPlot({
       width: box.clientWidth, height, cursor: { points: { size: 7 }, y: false }, legend: { live: true },
-      scales: { y: { range: (u, low, top) => range(low, top) } },
+      scales: { y: { range: (u, low, top) => (series[0].bars ? around(low, top) : range(low, top)) } },
+      // Without the pointer over it, the plot tells of its end.
+      hooks: { setCursor: [(u) => { if (u.cursor.idx === null) u.setLegend({ idx: u.data[0].length - 1 }, false); }] },
       axes: [
-        { ...axis, values: (u, ticks) => ticks.map((v, i) => tick(v, ticks[i - 1])) , space: 80 },
-        { ...axis, values: (u, ticks) => ticks.map((v) => number(v)), size: 56, incrs: steps, space: 28 },
+        { ...axis, values: (u, ticks) => ticks.map((v, i) => tick(v, ticks[i - 1], ticks[1] - ticks[0])), space: 90 },
+        { ...axis, values: (u, ticks) => ticks.map((v) => number(series[0].bars ? Math.abs(v) : v)), size: 56, incrs: steps, space: 28 },
       ],
       series: [
         { label: t("time"), value: (u, v) => (v ? stamp.format(v * 1000) : "–") },
         ...series.map((x) => ({
-          label: x.label, stroke: colour(x.colour), fill: x.fill ? colour(x.fill) : undefined, width: 2,
-          points: { show: false }, value: (u, v) => (v === null || v === undefined ? "–" : number(v)),
-          paths: x.steps ? UPlot.paths.stepped({ align: 1 }) : undefined,
+          label: x.label, stroke: colour(x.colour), fill: x.bars ? colour(x.colour) : x.fill && colour(x.fill), width: x.bars ? 0 : 2,
+          points: { show: false }, value: (u, v) => (v === null || v === undefined ? "–" : number(Math.abs(v))),
+          paths: x.bars ? UPlot.paths.bars({ size: [0.7, 24], align: 1 }) : undefined,
         })),
       ],
     }, data, box);
+    tellEnd();
   };
+  const tellEnd = () => { if (!(plot.cursor.idx >= 0) || plot.cursor.idx === null) plot.setLegend({ idx: data[0].length - 1 }, false); };
   draw();
   const size = new ResizeObserver(() => plot.setSize({ width: box.clientWidth, height }));
   size.observe(box);
@@ -92,6 +96,7 @@ export async function lines(box, times, series, signal, height = 190) {
   return (x, ...ys) => {
     data = [x, ...ys];
     plot.setData(data);
+    tellEnd();
   };
 }
 
@@ -102,11 +107,17 @@ function range(low, top) {
   return [Math.max(0, Math.floor(low - room)), Math.ceil(top + room)];
 }
 
+// around keeps bars that go up and down on either side of zero.
+function around(low, top) {
+  const most = Math.max(1, -(low ?? 0), top ?? 0);
+  return [-most, most];
+}
+
 // tick is the time of a tick, with the day where that is another than at the one before.
-function tick(seconds, before) {
+function tick(seconds, before, step) {
   const at = new Date(seconds * 1000);
   const day = new Intl.DateTimeFormat(language, { month: "short", day: "numeric" }).format(at);
-  const time = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(at);
+  const time = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: step < 60 ? "2-digit" : undefined, hourCycle: "h23" }).format(at);
   const anew = before === undefined || new Date(before * 1000).getDate() !== at.getDate();
   if (at.getHours() === 0 && at.getMinutes() === 0) return day;
   return anew ? time + "\n" + day : time;

@@ -23,8 +23,8 @@ export function feed({ length = 30, customer = true, segment = true } = {}) {
       h("span", { class: "what" },
         customer ? h("a", { class: "id", href: customerLink(c.customer_id), text: c.customer_id }) : null,
         h("span", { class: "verb", text: " " + t(customer ? (join ? "feed.joins" : "feed.leaves") : (join ? "feed.joined" : "feed.left")) + " " }),
-        segment ? h("a", { href: segmentLink(c.segment), text: titleOf(c.segment) }) : null),
-      c.cause === "event" ? null : h("span", { class: "cause", text: t("cause." + c.cause), title: t("cause." + c.cause + ".why") }));
+        segment ? h("a", { href: segmentLink(c.segment), text: titleOf(c.segment) }) : null,
+        c.cause === "event" ? null : [" ", h("span", { class: "cause", text: t("cause." + c.cause), title: t("cause." + c.cause + ".why") })]));
   };
   return {
     node: h("div", {}, list, empty), button,

@@ -77,7 +77,8 @@ function activity(path, first, signal) {
   const data = (a) => {
     const from = Date.parse(a.from) / 1000;
     const times = a.members.map((_, i) => from + i * a.step_seconds);
-    return [times, a.members, a.joins, a.leaves];
+    // Leaves go down.
+    return [times, a.members, a.joins, a.leaves.map((n) => -n)];
   };
   const draw = async ({ activity: a }) => {
     if (!a || a.members.length < 2) return;
@@ -91,8 +92,8 @@ function activity(path, first, signal) {
     setMembers = () => {};
     setMembers = (await lines(box, times, [{ label: t("home.members"), values: members, colour: "accent", fill: "soft" }], signal)) || setMembers;
     setChanges = await lines(below, times, [
-      { label: t("home.joins"), values: joins, colour: "join", steps: true },
-      { label: t("home.leaves"), values: leaves, colour: "leave", steps: true },
+      { label: t("home.joins"), values: joins, colour: "join", bars: true },
+      { label: t("home.leaves"), values: leaves, colour: "leave", bars: true },
     ], signal, 120);
   };
   return {
@@ -162,7 +163,7 @@ function inCommon(path, name, signal) {
         note(next ? t("common.some", { n: customers.length }) : t("common.all", { n: customers.length })),
         attributes.length ? [h("h3", { text: t("common.profile") }), h("dl", { class: "shares" }, attributes.map(({ name, values }) => [
           h("dt", { text: known("prop." + name, name.replaceAll("_", " ")) }),
-          h("dd", {}, values.map(([value, share]) => h("span", { class: "share" }, meter(share), h("span", { text: value }), h("b", { text: percent(share) })))),
+          h("dd", {}, values.map(([value, share]) => h("span", { class: "share" }, meter(share), h("span", { text: value, title: value }), h("b", { text: percent(share) })))),
         ]))] : null,
         features.length ? [h("h3", { text: t("common.features") }), h("table", { class: "facts" },
           h("thead", {}, h("tr", {}, h("th", { scope: "col", text: t("feature") }), ["low", "median", "high"].map((k) => h("th", { scope: "col", class: "num", text: t("common." + k) })))),
