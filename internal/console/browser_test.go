@@ -79,6 +79,39 @@ func TestBrowser(t *testing.T) {
 		b.until(t, `document.querySelectorAll(".ids a").length > 0`)
 		b.do(t, `document.querySelector(".ids a").click()`)
 		b.until(t, `location.hash.startsWith("#/customers/") && document.querySelector(".memberships li")`)
+		// Why they are in, and what made them so.
+		b.until(t, `document.querySelectorAll(".timeline li").length > 0`)
+		b.do(t, `const c = document.querySelector(".stack select"); c.value = "cart_abandoner"; c.dispatchEvent(new Event("change"))`)
+		b.until(t, `document.querySelector(".stack select ~ div .verdict.in") && document.querySelector(".stack select ~ div .condition.yes")`)
+		b.do(t, `const c = document.querySelector(".stack select"); c.value = "abroad"; c.dispatchEvent(new Event("change"))`)
+		b.until(t, `document.querySelector(".stack select ~ div .verdict.out") && document.querySelector(".stack select ~ div .condition.no")`)
+	})
+
+	t.Run("what members have in common", func(t *testing.T) {
+		b.follow(t, "#/segments/families")
+		b.until(t, `document.querySelector(".shares .meter") && document.querySelector(".facts td") && document.querySelector(".share.wide a")`)
+		b.until(t, `document.querySelector(".plot canvas")`)
+	})
+
+	t.Run("a rule", func(t *testing.T) {
+		b.follow(t, "#/rules/cart_abandoner")
+		b.until(t, `document.querySelector(".verdict.in")`)
+		b.do(t, `const f = document.querySelector("textarea"); f.value = f.value.replace("purchase", "purchas"); f.dispatchEvent(new Event("input"))`)
+		b.until(t, `document.querySelector(".verdict.out")`)
+		b.want(t, `document.querySelector(".under u").textContent`, "purchas")
+		b.want(t, `String(document.querySelector("button.strong").disabled)`, "true")
+		b.do(t, `document.querySelector(".mistakes .plain").click()`)
+		b.until(t, `document.querySelector(".verdict.in") && document.querySelector(".said").textContent.includes("no purchase within 30 minutes")`)
+		// Completion, by the type of what stands before the dot.
+		b.do(t, `const f = document.querySelector("textarea"); f.focus(); f.value = 'segments:\n  a:\n    when: purchase.exists(p, p.am'; f.setSelectionRange(f.value.length, f.value.length); f.dispatchEvent(new Event("input"))`)
+		b.until(t, `document.querySelector("#completions li code")?.textContent === "amount"`)
+		b.do(t, `document.querySelector("textarea").dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true }))`)
+		b.want(t, `document.querySelector("textarea").value.split("\n").at(-1)`, "    when: purchase.exists(p, p.amount")
+	})
+
+	t.Run("operations", func(t *testing.T) {
+		b.follow(t, "#/operations")
+		b.until(t, `document.querySelectorAll(".wide tbody tr").length === 2 && document.querySelectorAll(".figure").length >= 5`)
 	})
 
 	t.Run("words", func(t *testing.T) {
@@ -100,7 +133,7 @@ func TestBrowser(t *testing.T) {
 			b.do(t, `localStorage.setItem("ruas.theme", "`+theme+`")`)
 			for _, width := range []int64{360, 1280} {
 				b.act(t, chromedp.EmulateViewport(width, 800))
-				for _, hash := range []string{"#/", "#/segments/vip", "#/customers/" + member, "#/operations"} {
+				for _, hash := range []string{"#/", "#/segments/vip", "#/customers/" + member, "#/operations", "#/rules/vip"} {
 					b.load(t, hash)
 					b.until(t, `document.querySelector("h1") && !document.querySelector(".skeleton")`)
 					where := fmt.Sprintf("%s, %s, %d wide", hash, theme, width)
@@ -129,7 +162,7 @@ const contrast = `(() => {
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walk.nextNode()) {
     const e = walk.currentNode.parentElement;
-    if (!walk.currentNode.textContent.trim() || !e.checkVisibility() || e.closest("noscript, option, :disabled")) continue;
+    if (!walk.currentNode.textContent.trim() || !e.checkVisibility() || e.closest("noscript, option, :disabled, [aria-hidden]")) continue;
     const style = getComputedStyle(e), [x, y] = [light(parse(style.color)), light(ground(e))].sort((a, b) => b - a);
     const ratio = (x + 0.05) / (y + 0.05), large = parseFloat(style.fontSize) >= 24 || (parseFloat(style.fontSize) >= 18.66 && style.fontWeight >= 700);
     if (ratio < (large ? 3 : 4.5)) out.add(ratio.toFixed(2) + " " + e.tagName + "." + e.className + " " + walk.currentNode.textContent.trim().slice(0, 40));
