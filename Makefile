@@ -2,7 +2,7 @@
 BIN := $(CURDIR)/.servers/bin
 LINT_VERSION := $(shell sed -n 's/^LINT_VERSION=//p' .ci/run)
 
-.PHONY: help build check lint test race integration browser differential chaos recovery simulate planted fuzz bench bench-smoke docs up down clean
+.PHONY: help build check lint test race integration browser differential chaos recovery simulate planted fuzz bench bench-smoke deploy-check docs up down clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -64,6 +64,14 @@ bench: ## ruas beside what a user would pick instead, on a real Kafka and Redis 
 
 bench-smoke: ## what an event costs the core, in instructions and allocations, against bench/results/core.json (needs valgrind)
 	go run ./bench/smoke
+
+deploy-check: ## check alerts, manifests and chart, with promtool, kubectl and helm
+	promtool check rules deploy/prometheus/alerts.yaml
+	promtool test rules deploy/prometheus/alerts_test.yaml
+	kubectl kustomize deploy/kubernetes/base > /dev/null
+	kubectl kustomize deploy/kubernetes/production > /dev/null
+	helm lint deploy/helm/ruas
+	helm template ruas deploy/helm/ruas --kube-version 1.32 > /dev/null
 
 docs: ## generate what is generated
 	go generate ./...
