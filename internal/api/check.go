@@ -36,7 +36,7 @@ func (s *server) check(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var ask struct {
-		Files map[string]string `json:"files"`
+		Files map[string]*string `json:"files"`
 	}
 	if !body(w, r, &ask) {
 		return
@@ -47,11 +47,11 @@ func (s *server) check(w http.ResponseWriter, r *http.Request) {
 	}
 	files := make(map[string][]byte, len(ask.Files))
 	for name, text := range ask.Files {
-		if len(text) > maxFile {
-			fail(w, r, tooLarge, "a file has at most %d bytes", maxFile)
+		if text == nil || len(*text) > maxFile {
+			fail(w, r, badRequest, "a file is a text of at most %d bytes", maxFile)
 			return
 		}
-		files[name] = []byte(text)
+		files[name] = []byte(*text)
 	}
 	if !take(s.walks) {
 		busy(w, r, "checks")
