@@ -77,7 +77,7 @@ func (c *Client) Members(ctx context.Context, segment string) iter.Seq2[string, 
 				ID string `json:"customer_id"`
 			}
 			switch err := in.Decode(&row); {
-			case err == io.EOF: //nolint:errorlint // the decoder returns it bare, where the list ends as it should
+			case err == io.EOF: // errors that wrap it are those of a list that is cut off
 				return
 			case err != nil:
 				yield("", fmt.Errorf("reading the members of %s: %w", segment, err))

@@ -103,7 +103,9 @@ func (r *replica) run(ctx context.Context) (err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return r.look(ctx) })
 	group.Go(func() error { return r.follow(ctx) })
-	group.Go(func() error { return api.Serve(ctx, listener, settings, metrics.Operators(r.registry, r.ready, handler)) })
+	group.Go(func() error {
+		return api.Serve(ctx, listener, settings, metrics.Operators(r.registry, r.ready, handler))
+	})
 	err = group.Wait()
 	r.logger.Info("stopped", zap.Error(err))
 	return err
@@ -139,11 +141,8 @@ func (r *replica) look(ctx context.Context) error {
 			r.layout.Store(&layout)
 			return nil
 		}
-		if ctx.Err() != nil {
-			return nil
-		}
 		r.trouble.Store(&err)
-		if err.Error() != said {
+		if err.Error() != said && ctx.Err() == nil {
 			said = err.Error()
 			r.logger.Warn("the topics are not there yet", zap.Error(err))
 		}
