@@ -35,7 +35,11 @@ func TestDeployedConfigurations(t *testing.T) {
 		t.Fatalf("%v, %v: three configurations at least are deployed", files, err)
 	}
 	for _, file := range files {
-		if _, err := config.Load(file, []string{"RUAS_KAFKA_SASL_PASSWORD=x", "RUAS_REDIS_PASSWORD=x"}); err != nil {
+		var environ []string
+		if strings.Contains(file, "production") { // its passwords come from a Secret
+			environ = []string{"RUAS_KAFKA_SASL_PASSWORD=x", "RUAS_REDIS_PASSWORD=x"}
+		}
+		if _, err := config.Load(file, environ); err != nil {
 			t.Errorf("%s: %v", file, err)
 		}
 	}
