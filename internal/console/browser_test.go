@@ -9,6 +9,10 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	neturl "net/url"
 	"os"
 	"regexp"
 	"strings"
@@ -40,7 +44,6 @@ document.addEventListener("securitypolicyviolation", (e) => wrong.push("policy: 
 
 // tab is a browser's, on the page of a demo.
 type tab struct {
-	t   *testing.T
 	ctx context.Context
 	url string
 }
@@ -125,6 +128,17 @@ func TestBrowser(t *testing.T) {
 	t.Run("not found", func(t *testing.T) {
 		b.follow(t, "#/customers/nobody-at-all")
 		b.until(t, `document.querySelector(".failure h1")?.textContent === "Not found"`)
+	})
+
+	t.Run("with a token", func(t *testing.T) {
+		guarded := &tab{ctx: b.ctx, url: guard(t, b.url)}
+		guarded.load(t, "#/segments/families")
+		guarded.until(t, `document.querySelector("dialog[open] input")`)
+		guarded.do(t, `document.querySelector("dialog input").value = "wrong"; document.querySelector("dialog button").click()`)
+		guarded.until(t, `document.querySelector("dialog[open]")?.textContent.includes("not accepted")`)
+		guarded.do(t, `document.querySelector("dialog input").value = "right"; document.querySelector("dialog button").click()`)
+		guarded.until(t, `document.querySelector("h1")?.textContent === "Families" && document.querySelector(".share.wide a") && !document.querySelector("dialog")`)
+		b.load(t, "#/")
 	})
 
 	t.Run("readable", func(t *testing.T) {
@@ -221,6 +235,28 @@ func serve(t *testing.T) string {
 	return ""
 }
 
+// guard asks for a token before it passes on to the API at url.
+func guard(t *testing.T, url string) string {
+	t.Helper()
+	to, err := neturl.Parse(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(to)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/v1/") && r.Header.Get("Authorization") != "Bearer right" {
+			http.Error(w, "{}", http.StatusUnauthorized)
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(func() {
+		server.CloseClientConnections() // the browser keeps some for later
+		server.Close()
+	})
+	return server.URL
+}
+
 // written is what the demo says.
 type written struct {
 	mu  sync.Mutex
@@ -249,7 +285,7 @@ func open(t *testing.T, url string) *tab {
 		cancel()
 		cancelAllocator()
 	})
-	b := &tab{t: t, ctx: ctx, url: url}
+	b := &tab{ctx: ctx, url: url}
 	if _, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: collect}); err != nil {
 		t.Fatal(err)
 	}

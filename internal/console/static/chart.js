@@ -61,7 +61,8 @@ export async function lines(box, times, series, signal, height = 190) {
     const stamp = new Intl.DateTimeFormat(language, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
     plot = new UPlot({
       width: box.clientWidth, height, cursor: { points: { size: 7 }, y: false }, legend: { live: true },
-      scales: { y: { range: (u, low, top) => (series[0].bars ? around(low, top) : range(low, top)) } },
+      padding: [8, 28, 0, 0],
+      scales: { x: { range: (u, from, to) => aside(u.data[0], from, to) }, y: { range: (u, low, top) => (series[0].bars ? around(low, top) : range(low, top)) } },
       // Without the pointer over it, the plot tells of its end.
       hooks: { setCursor: [(u) => { if (u.cursor.idx === null) u.setLegend({ idx: u.data[0].length - 1 }, false); }] },
       axes: [
@@ -73,7 +74,7 @@ export async function lines(box, times, series, signal, height = 190) {
         ...series.map((x) => ({
           label: x.label, stroke: colour(x.colour), fill: x.bars ? colour(x.colour) : x.fill && colour(x.fill), width: x.bars ? 0 : 2,
           points: { show: false }, value: (u, v) => (v === null || v === undefined ? "–" : number(Math.abs(v))),
-          paths: x.bars ? UPlot.paths.bars({ size: [0.7, 24], align: 1 }) : undefined,
+          paths: x.bars ? UPlot.paths.bars({ size: [0.7, 24], align: 0 }) : undefined,
         })),
       ],
     }, data, box);
@@ -105,6 +106,12 @@ function range(low, top) {
   if (low === null || top === null || low === undefined) return [0, 1];
   const room = Math.max(1, Math.ceil((top - low) * 0.15));
   return [Math.max(0, Math.floor(low - room)), Math.ceil(top + room)];
+}
+
+// aside leaves half a step on both sides, where the first and the last bar stand.
+function aside(times, from, to) {
+  const half = times.length > 1 ? (times[1] - times[0]) / 2 : 5;
+  return [from - half, to + half];
 }
 
 // around keeps bars that go up and down on either side of zero.
