@@ -129,7 +129,7 @@ func (c *cast) start(name int) {
 // awaitWork waits until a program has begun on something new, for a while: there may be nothing.
 func (c *cast) awaitWork(name int) {
 	c.t.Helper()
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		now := c.done[name]
 		switch name {
 		case theWorker:
@@ -397,7 +397,8 @@ func newSubscribersShop(t *testing.T) *subscribersShop {
 	return s
 }
 
-// produce writes events in one transaction: until it ends, no source is at its end.
+// produce writes events in one transaction: until it ends, none can be read, and no source is at its end. That is known of a source for up
+// to a second, so it ends when this is over: else what comes first of one source would be taken for all that there is.
 func (s *subscribersShop) produce(t *testing.T, d *deployment, client *kgo.Client, events []shopEvent) {
 	t.Helper()
 	records := make([]*kgo.Record, len(events))
@@ -406,8 +407,10 @@ func (s *subscribersShop) produce(t *testing.T, d *deployment, client *kgo.Clien
 	}
 	err := client.BeginTransaction()
 	if err == nil {
-		err = cmp.Or(client.ProduceSync(t.Context(), records...).FirstErr(), client.EndTransaction(t.Context(), kgo.TryCommit))
+		err = client.ProduceSync(t.Context(), records...).FirstErr()
 	}
+	time.Sleep(1100 * time.Millisecond)
+	err = cmp.Or(err, client.EndTransaction(t.Context(), kgo.TryCommit))
 	if err != nil {
 		t.Fatalf("producing: %v", err)
 	}
