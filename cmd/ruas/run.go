@@ -93,7 +93,7 @@ func newWorker(c *config.Config, r rules, serveAPI bool, logger *zap.Logger) (*w
 	}
 	w.pipeline, err = pipeline.New(pipeline.Options{
 		Log: w.kafka, View: w.redis, Engine: r.engine, Sources: pipelineSources(c, r),
-		Changes: c.Topics.Changes, State: c.Topics.State, DeadLetters: c.Topics.DeadLetters,
+		Changes: c.Topics.Changes, State: c.Topics.State, DeadLetters: c.Topics.DeadLetters, Memberships: c.Topics.Memberships, Forget: c.Topics.Forget,
 		Records:        c.Clock == config.ClockRecords,
 		MaxClockSkew:   c.MaxClockSkew,
 		Silent:         c.FirstStart == config.FirstStartSilent,

@@ -167,6 +167,12 @@ type Topics struct {
 	State string `yaml:"state"`
 	// Records that are no good, with the reason.
 	DeadLetters string `yaml:"dead_letters"`
+	// Where each customer's present list of segments is kept: compacted, for services that ask how things stand rather than what changed.
+	// Empty: nowhere.
+	Memberships string `yaml:"memberships"`
+	// Where requests to forget a customer come in, each as {"id":"…","customer_id":"…","requested_at":"…"} under the customer's id. Empty:
+	// nobody can be forgotten.
+	Forget string `yaml:"forget"`
 }
 
 // Batch says when a transaction is cut.
@@ -331,7 +337,7 @@ func Default() *Config {
 		Segments:     []string{"segments/"},
 		Schemas:      []string{},
 		Sources:      sources,
-		Topics:       Topics{Changes: "segment-changes", State: "segment-state", DeadLetters: "dead-letters"},
+		Topics:       Topics{Changes: "segment-changes", State: "segment-state", DeadLetters: "dead-letters", Memberships: "segment-memberships", Forget: "ruas-forget"},
 		TimeZone:     "UTC",
 		DedupWindow:  24 * time.Hour,
 		MaxLateness:  30 * 24 * time.Hour,

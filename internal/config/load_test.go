@@ -85,20 +85,22 @@ func TestSourcesKeepTheirOrder(t *testing.T) {
 func TestEveryKeyIsAnEnvironmentVariable(t *testing.T) {
 	environ := []string{"HOME=/root", "RUAS_TEST_KAFKA_IMAGE=x", "RUAS_SERVICE_HOST=10.0.0.1", "RUAS_PORT_8080_TCP_ADDR=10.0.0.1", "RUAS_PORT=tcp://10.0.0.1:80"}
 	given := map[string]string{
-		"kafka.brokers":    " a:1, b:2,",
-		"kafka.sasl.token": "",
-		"redis.addresses":  "r:1",
-		"segments":         "x,y",
-		"schemas":          "z",
-		"sources":          "{app: {type: page_view}, shop: {topic: s}}",
-		"time_zone":        "Asia/Jakarta",
-		"http.listen":      "127.0.0.1:1",
-		"admin.listen":     "127.0.0.1:2",
-		"http.tokens":      "[{name: shop, sha256: " + strings.Repeat("0f", 32) + ", scopes: [read, forget]}]",
-		"http.cors":        "https://shop.example",
-		"redis.prefix":     "p:",
-		"topics.state":     "s1",
-		"topics.changes":   "s2",
+		"kafka.brokers":      " a:1, b:2,",
+		"kafka.sasl.token":   "",
+		"redis.addresses":    "r:1",
+		"segments":           "x,y",
+		"schemas":            "z",
+		"sources":            "{app: {type: page_view}, shop: {topic: s}}",
+		"time_zone":          "Asia/Jakarta",
+		"http.listen":        "127.0.0.1:1",
+		"admin.listen":       "127.0.0.1:2",
+		"http.tokens":        "[{name: shop, sha256: " + strings.Repeat("0f", 32) + ", scopes: [read, forget]}]",
+		"http.cors":          "https://shop.example",
+		"redis.prefix":       "p:",
+		"topics.state":       "s1",
+		"topics.changes":     "s2",
+		"topics.memberships": "s3",
+		"topics.forget":      "s4",
 	}
 	walk(Default(), func(k *key) {
 		text, ok := given[k.name]

@@ -196,6 +196,12 @@ func (d *decoder) topics(c *Config) {
 	claim("topics.changes", c.Topics.Changes)
 	claim("topics.state", c.Topics.State)
 	claim("topics.dead_letters", c.Topics.DeadLetters)
+	if c.Topics.Memberships != "" {
+		claim("topics.memberships", c.Topics.Memberships)
+	}
+	if c.Topics.Forget != "" {
+		claim("topics.forget", c.Topics.Forget)
+	}
 	if len(c.Sources) == 0 {
 		d.invalid("sources", "want at least one source")
 	}

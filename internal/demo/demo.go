@@ -194,7 +194,7 @@ func (d *demo) connect() error {
 	}
 	d.pipeline, err = pipeline.New(pipeline.Options{
 		Log: d.kafka, View: d.redis, Engine: d.opt.Engine, Sources: sources,
-		Changes: changesTopic, State: "segment-state", DeadLetters: "dead-letters",
+		Changes: changesTopic, State: "segment-state", DeadLetters: "dead-letters", Memberships: "segment-memberships", Forget: "ruas-forget",
 		Now: d.clock.now, Partition: partition, Logger: d.opt.Logger, Observer: d.history,
 	})
 	return err

@@ -13,9 +13,18 @@ import (
 // planned is an input whose turn has come.
 type planned struct {
 	*input
-	ahead    bool      // it is later than the present
+	turn     turn
 	customer *customer // whom it is about, once loaded; nil where it is no good
 }
+
+// turn is how an input is applied.
+type turn uint8
+
+const (
+	inTime    turn = iota
+	tooEarly       // it is later than the present: it is set aside
+	forgetful      // it is a request to forget: it has no time
+)
 
 // batch is a piece of a task's work that is committed as one: first what is planned, then what came of it.
 type batch struct {
@@ -40,7 +49,9 @@ type batch struct {
 	rejects     []rejected
 	touched     []*customer // their state changed
 	rescheduled []*customer // their deadline alone
-	bytes       int         // about what will be written
+	forgotten   []Forgotten
+	all         bool // the list of each customer who is touched is written
+	bytes       int  // about what will be written
 }
 
 // empty makes b one that has nothing, in the room that it had: nobody looks at what was committed any more.
@@ -98,14 +109,14 @@ func (s *session) plan(present int64, now time.Time) *batch {
 			case idle, ended:
 				b.idle = v.verb == ended || s.planTo(b, v.bound)
 				return s.planned(b)
-			case take, ahead:
-				next = planned{input: s.merge.lanes[v.lane].pop(), ahead: v.verb == ahead}
+			case take, ahead, forget:
+				next = planned{input: s.merge.lanes[v.lane].pop(), turn: turns[v.verb]}
 			}
 		}
-		if next.reject == nil && next.ahead && next.event.Time > present+aheadMost {
+		if next.reject == nil && next.turn == tooEarly && next.event.Time > present+aheadMost {
 			next.reject = &event.Reject{Reason: event.ReasonAhead}
 		}
-		if next.reject == nil && !next.ahead && !s.planTo(b, next.event.Time) {
+		if next.reject == nil && next.turn == inTime && !s.planTo(b, next.event.Time) {
 			s.carry = append([]planned{next}, s.carry...)
 			break
 		}
@@ -113,6 +124,9 @@ func (s *session) plan(present int64, now time.Time) *batch {
 	}
 	return s.planned(b)
 }
+
+// turns says how an input is applied that decide gave a verb.
+var turns = [...]turn{take: inTime, ahead: tooEarly, forget: forgetful, ended: inTime}
 
 // planTo plans to move the clock to a moment, with every deadline before it. false: the batch ends earlier.
 func (s *session) planTo(b *batch, to int64) bool {
@@ -155,7 +169,7 @@ func (s *session) step(b *batch) error {
 		if i%fetchAhead == 0 {
 			s.fetch(b.inputs[i:min(i+fetchAhead, len(b.inputs))])
 		}
-		if in.reject == nil && !in.ahead {
+		if in.reject == nil && in.turn == inTime {
 			whole, err := s.fire(b, moment{at: in.event.Time})
 			if err != nil {
 				return err
@@ -174,7 +188,9 @@ func (s *session) step(b *batch) error {
 		case in.reject != nil:
 			b.rejects = append(b.rejects, rejected{in.input, in.reject})
 			b.bytes += len(in.record.Value)
-		case in.ahead:
+		case in.turn == forgetful:
+			s.forget(b, &b.inputs[i])
+		case in.turn == tooEarly:
 			aside := engine.Aside{Time: in.event.Time, Source: s.opt.Sources[in.source].Name, Record: in.record.Value}
 			if !in.customer.state.Holds(aside) {
 				in.reject = &event.Reject{Reason: event.ReasonAhead, Detail: "the customer has more events ahead of the present than its state holds"}

@@ -27,6 +27,12 @@ func (s *session) commit(ctx context.Context, b *batch) error {
 	}
 	tx.DeadLetters = s.deadLetters(b)
 	update := s.stateMessages(b, tx)
+	if s.opt.Memberships != "" && !record.Silent {
+		tx.Memberships = s.listMessages(b, update)
+	}
+	if len(record.Forgotten)+len(b.forgotten) > 0 {
+		record.Forgotten = remember(record.Forgotten, b.forgotten, s.opt.Now())
+	}
 	task := record.encode()
 	tx.State = append(tx.State, Message{Key: []byte(taskKey), Value: task})
 	s.begun = time.Now()

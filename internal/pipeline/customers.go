@@ -12,6 +12,8 @@ type customer struct {
 	shed       int64  // entries that the bounds had pushed out by then
 	// batch is the number of the batch that changed it last. Until the view has that batch, it stays in memory.
 	batch uint64
+	// erased is the number of the batch that forgot it.
+	erased uint64
 	// fired says that the current batch took its deadline, so that the view's is replaced.
 	fired bool
 	// used says that it was asked for since the cache last looked at it.

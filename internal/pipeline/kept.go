@@ -140,6 +140,7 @@ func (s *session) prepareRules(ctx context.Context, first, end int64) error {
 	case r.Kept == nil: // an older release was at work under the same rules
 		s.kept.add(r.Generation, catalog)
 	}
+	s.fillLists(changed)
 	if err := s.missing(); err != nil {
 		return err
 	}
@@ -150,11 +151,21 @@ func (s *session) prepareRules(ctx context.Context, first, end int64) error {
 	return nil
 }
 
+// fillLists begins the sweep that writes every customer's list, where the topic of those is a new one. A change of rules does it anyway.
+func (s *session) fillLists(changed bool) {
+	r := &s.record
+	if r.Lists != s.opt.Memberships && s.opt.Memberships != "" && r.Epoch > 0 && !changed {
+		r.Generation++
+		r.Sweeps = append(r.Sweeps[:len(r.Sweeps):len(r.Sweeps)], Sweep{Generation: r.Generation, Lists: true, Clock: r.Clock})
+	}
+	r.Lists = s.opt.Memberships
+}
+
 // missing looks whether an unfinished sweep will find states of which nobody knows what they hold: then every segment may be warming.
 func (s *session) missing() error {
 	r := &s.record
 	for _, sw := range r.Sweeps {
-		if sw.Backfill || s.kept.of(sw.Generation-1) != nil {
+		if sw.Backfill || sw.Lists || s.kept.of(sw.Generation-1) != nil {
 			continue
 		}
 		takeover, err := s.opt.Engine.Takeover(nil, sw.Clock)
@@ -237,7 +248,7 @@ func stillWarming(list []engine.Warming, clock int64) []engine.Warming {
 func (s *session) decodeOf(generation uint64) (func(id string, b []byte) (*engine.Customer, error), error) {
 	clock, old := int64(math.MinInt64), false
 	for _, sw := range s.record.Sweeps {
-		if !sw.Backfill && sw.Generation > generation {
+		if !sw.Backfill && !sw.Lists && sw.Generation > generation {
 			clock, old = sw.Clock, true
 			break
 		}

@@ -64,6 +64,8 @@ func (l *lane) atEnd(now time.Time) bool {
 // itself.
 type merge struct {
 	lanes []lane
+	// forget is the last lane, of requests to forget, that take effect as they come; nil: there is none.
+	forget *lane
 	// records says that the present plays no part.
 	records bool
 	// delay is the greatest of the sources', in milliseconds.
@@ -80,6 +82,8 @@ const (
 	wait verb = iota
 	// take: the first input of the lane is next.
 	take
+	// forget: the first request to forget is next.
+	forget
 	// ahead: the first input of the lane is later than the present.
 	ahead
 	// idle: there is nothing to take, and the clock may go to bound.
@@ -94,13 +98,24 @@ type verdict struct {
 	bound int64
 }
 
+// timed is the number of lanes whose inputs have times.
+func (m *merge) timed() int {
+	if m.forget != nil {
+		return len(m.lanes) - 1
+	}
+	return len(m.lanes)
+}
+
 // decide says what comes next. present is in milliseconds since the epoch; now is by the clock that answers are timed with.
 func (m *merge) decide(present int64, now time.Time) verdict {
+	if m.forget != nil && m.forget.ready() > 0 {
+		return verdict{verb: forget, lane: len(m.lanes) - 1}
+	}
 	if m.stands {
 		return verdict{verb: wait}
 	}
 	best, open, unknown := -1, false, false
-	for i := range m.lanes {
+	for i := range m.timed() {
 		l := &m.lanes[i]
 		if l.absent {
 			continue

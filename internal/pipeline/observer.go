@@ -51,12 +51,12 @@ func (nobody) Released(int32)                  {}
 // report tells the observer of a transaction.
 func (s *session) report(b *batch, tx *Transaction, took time.Duration) {
 	c := Committed{
-		Events: b.taken, Joins: make([]int, len(s.segments)), Leaves: make([]int, len(s.segments)),
+		Events: b.taken[:s.merge.timed()], Joins: make([]int, len(s.segments)), Leaves: make([]int, len(s.segments)),
 		Customers: len(tx.State) - 1, StateBytes: s.stateBytes, Shed: s.shed, Due: len(b.due), Took: took,
 	}
 	s.stateBytes, s.shed = 0, 0
 	events := 0
-	for _, n := range b.taken {
+	for _, n := range c.Events {
 		events += n
 	}
 	if len(tx.Changes) > 0 { // none is published of a silent start

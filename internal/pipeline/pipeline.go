@@ -50,6 +50,10 @@ type Options struct {
 	// Sources in the order that counts between events of one time. Their topics are all different.
 	Sources                     []Source
 	Changes, State, DeadLetters string // topics
+	// Memberships is the topic of each customer's present list of segments; "": there is none.
+	Memberships string
+	// Forget is the topic of requests to forget a customer (ForgetRequest); "": there is none.
+	Forget string
 
 	// Records says that the present plays no part in the clock.
 	Records bool
@@ -112,6 +116,11 @@ func New(opt Options) (*Pipeline, error) {
 				return nil, &Refusal{Reason: fmt.Sprintf("the sources %s and %s have the same topic, %s", o.Name, s.Name, s.Topic)}
 			}
 		}
+	}
+	if opt.Forget != "" {
+		opt.Sources = append(opt.Sources[:len(opt.Sources):len(opt.Sources)], Source{
+			Name: forgetSource, Topic: opt.Forget, NewDecoder: func() (Decoder, error) { return forgetDecoder{}, nil },
+		})
 	}
 	for _, d := range []struct {
 		of *int
@@ -180,10 +189,10 @@ func (p *Pipeline) Run(ctx context.Context) error {
 // prepare sees to the topics. What is not there while the worker was at work already may come back.
 func (p *Pipeline) prepare(ctx context.Context) (Layout, error) {
 	topics := Topics{
-		Changes: p.opt.Changes, State: p.opt.State, DeadLetters: p.opt.DeadLetters, Follow: p.opt.Follow, AcceptLoss: p.opt.ContinueOnLoss,
+		Changes: p.opt.Changes, State: p.opt.State, DeadLetters: p.opt.DeadLetters, Memberships: p.opt.Memberships, Follow: p.opt.Follow, AcceptLoss: p.opt.ContinueOnLoss,
 	}
 	for _, s := range p.opt.Sources {
-		topics.Sources = append(topics.Sources, SourceTopic{Topic: s.Topic, Optional: s.Optional})
+		topics.Sources = append(topics.Sources, SourceTopic{Topic: s.Topic, Optional: s.Optional, Made: s.Name == forgetSource})
 	}
 	var again backoff
 	for {

@@ -45,6 +45,10 @@ type TaskRecord struct {
 	Sweeps []Sweep `json:"sweeps,omitempty"`
 	// Kept finds what states hold; nil: a release before version 2 wrote the record.
 	Kept *Kept `json:"kept,omitempty"`
+	// Lists is the topic that has each customer's present list of segments; empty: there is none, or it was not filled yet.
+	Lists string `json:"lists,omitempty"`
+	// Forgotten holds the requests to forget that were done lately, oldest first.
+	Forgotten []Forgotten `json:"forgotten,omitempty"`
 	// Warming are the segments that may be unknown of customers who were there before the rules changed.
 	Warming []engine.Warming `json:"warming,omitempty"`
 }
@@ -63,8 +67,10 @@ type SourceProgress struct {
 type Sweep struct {
 	Generation uint64 `json:"generation"`
 	// Backfill says the first word about every member; else customers are decided by changed rules.
-	Backfill bool  `json:"backfill,omitempty"`
-	Clock    int64 `json:"clock"`
+	Backfill bool `json:"backfill,omitempty"`
+	// Lists writes every customer's list of segments; nobody is decided.
+	Lists bool  `json:"lists,omitempty"`
+	Clock int64 `json:"clock"`
 }
 
 func (r *TaskRecord) encode() []byte {

@@ -115,6 +115,9 @@ func (s *session) prepareSources(ctx context.Context) error {
 	}
 	fresh := s.record.Epoch == 0
 	s.merge = &merge{lanes: make([]lane, len(s.opt.Sources)), records: s.opt.Records}
+	if s.opt.Forget != "" {
+		s.merge.forget = &s.merge.lanes[len(s.merge.lanes)-1]
+	}
 	for i := range s.merge.lanes {
 		l := &s.merge.lanes[i]
 		s.merge.delay = max(s.merge.delay, s.opt.Sources[i].Delay.Milliseconds())

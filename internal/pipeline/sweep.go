@@ -12,6 +12,11 @@ import (
 func (s *session) backfill() error {
 	s.record.Silent = false
 	s.record.Generation++
+	for _, c := range s.customers.ring {
+		if c.state.Empty() { // a scan does not find who was forgotten
+			c.generation = s.record.Generation
+		}
+	}
 	s.record.Sweeps = append(s.record.Sweeps, Sweep{Generation: s.record.Generation, Backfill: true, Clock: s.clock})
 	// Committed first: whoever takes over now goes on with the sweep.
 	if err := s.commit(s.context, s.nothing()); err != nil {
@@ -33,6 +38,7 @@ func (s *session) sweep(ctx context.Context) error {
 	swept, undecided := 0, make(map[string]int)
 	err := s.shard.Scan(ctx, s.writer.fence, func(found []StateRecord) error {
 		b := s.nothing()
+		b.all = true
 		for _, rec := range found {
 			if err := s.sweepOne(b, string(rec.Key), rec.Value); err != nil {
 				return err
@@ -79,6 +85,9 @@ func (s *session) sweepOne(b *batch, id string, value []byte) error {
 	}
 	for _, sw := range s.record.Sweeps {
 		if sw.Generation <= c.generation {
+			continue
+		}
+		if sw.Lists {
 			continue
 		}
 		if sw.Backfill {

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -16,7 +17,7 @@ import (
 func (w *world) check() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	read, err := w.follow(append(slices.Clone(sources), changes, states, deadLetters)...)
+	read, err := w.follow(append(slices.Clone(sources), forgets, changes, states, deadLetters, memberships)...)
 	if err == nil {
 		defer read.client.Close()
 		err = w.catchUp(ctx, read)
@@ -231,6 +232,14 @@ func (w *world) checkRedis(p int32, read *reader, want *reference, redis snapsho
 	if len(held) > len(committed) {
 		return fmt.Errorf("partition %d: Redis holds %d customers, and %d are committed", p, len(held), len(committed))
 	}
+	for id := range deadlines {
+		if _, ok := committed[id]; id != "" && !ok {
+			return fmt.Errorf("partition %d: Redis has a deadline of customer %s, of whom nothing is committed", p, id)
+		}
+	}
+	if err := w.checkLists(p, read, want, committed); err != nil {
+		return err
+	}
 	for m := range members {
 		return fmt.Errorf("partition %d: Redis has the member %q, who is none", p, m)
 	}
@@ -251,4 +260,49 @@ func (w *world) checkRedis(p int32, read *reader, want *reference, redis snapsho
 		return fmt.Errorf("partition %d: the state topic was not read to its end", p)
 	}
 	return nil
+}
+
+// checkLists looks whether the newest list of each customer is how things stand.
+func (w *world) checkLists(p int32, read *reader, want *reference, committed map[string]string) error {
+	newest := make(map[string]string)
+	if s := read.topics[memberships]; s != nil {
+		for _, rec := range s.records[p] {
+			if newest[string(rec.Key)] = string(rec.Value); rec.Value == nil {
+				delete(newest, string(rec.Key))
+			}
+		}
+	}
+	for id, text := range newest {
+		var list struct {
+			Customer string   `json:"customer_id"`
+			Segments []string `json:"segments"`
+		}
+		if err := json.Unmarshal([]byte(text), &list); err != nil || list.Customer != id {
+			return fmt.Errorf("partition %d: the list of customer %s is %s: %w", p, id, text, err)
+		}
+		if _, ok := committed[id]; !ok {
+			return fmt.Errorf("partition %d: customer %s has the list %s, and nothing is committed of them", p, id, text)
+		}
+		if is := w.segmentsOf(want.customers[id]); !slices.Equal(is, list.Segments) {
+			return fmt.Errorf("partition %d: customer %s is in %q, and has the list %s", p, id, is, text)
+		}
+	}
+	for id := range committed {
+		if is := w.segmentsOf(want.customers[id]); len(is) > 0 && newest[id] == "" {
+			return fmt.Errorf("partition %d: customer %s is in %q, and has no list", p, id, is)
+		}
+	}
+	return nil
+}
+
+// segmentsOf gives the names of a customer's segments, in order.
+func (w *world) segmentsOf(k *known) (names []string) {
+	k.state.Memberships(func(seg int, in bool, _ int64, _ uint64) bool {
+		if in {
+			names = append(names, w.engine.Segments()[seg].Name)
+		}
+		return true
+	})
+	slices.Sort(names)
+	return names
 }

@@ -57,6 +57,8 @@ type Event struct {
 	Value  []byte
 	// Aborted records belong to a transaction that is.
 	Aborted bool
+	// Forget makes it a request to forget the customer.
+	Forget bool
 }
 
 // Stopped is a source that stands still.
@@ -137,6 +139,21 @@ func newLoad(rnd *rand.Rand, records bool) Load {
 	return l
 }
 
+// forget adds requests to forget customers, some of whom are unknown, and some of which are no good.
+func (l Load) forget(rnd *rand.Rand) Load {
+	for n := range rnd.IntN(12) {
+		ev := Event{At: time.Duration(rnd.Int64N(int64(l.Lasts))), Forget: true, Key: fmt.Sprintf("c%d", rnd.IntN(l.Customers+2))}
+		ev.Value = fmt.Appendf(nil, `{"id":"f%d","customer_id":%q,"requested_at":"2000-01-01T00:00:00.000Z"}`, n, ev.Key)
+		if rnd.IntN(20) == 0 {
+			ev.Value = ev.Value[:10]
+		}
+		ev.Aborted = l.Transactions && rnd.IntN(10) == 0
+		l.Events = append(l.Events, ev)
+	}
+	slices.SortStableFunc(l.Events, func(a, b Event) int { return int(a.At - b.At) })
+	return l
+}
+
 // value writes an event.
 func value(rnd *rand.Rand, ev Event, id string, at time.Time) []byte {
 	kind, more := "", ""
@@ -153,5 +170,9 @@ func value(rnd *rand.Rand, ev Event, id string, at time.Time) []byte {
 
 // record is an event for a producer.
 func (ev *Event) record() *kgo.Record {
-	return &kgo.Record{Topic: sources[ev.Source], Key: []byte(ev.Key), Value: ev.Value}
+	topic := sources[ev.Source]
+	if ev.Forget {
+		topic = forgets
+	}
+	return &kgo.Record{Topic: topic, Key: []byte(ev.Key), Value: ev.Value}
 }

@@ -133,7 +133,7 @@ func (w *world) unsettled(ctx context.Context, clock int64) string {
 				return fmt.Sprintf("partition %d of %s is applied to %d of %d", p, s.Topic, s.Next, end)
 			}
 		}
-		if len(last.Sources) < len(sources) {
+		if len(last.Sources) < len(sources)+1 {
 			return fmt.Sprintf("partition %d knows %d sources", p, len(last.Sources))
 		}
 		if !w.scenario.Records && last.Clock < clock {

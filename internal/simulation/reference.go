@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -84,6 +85,10 @@ func (r *reference) customer(id string) *known {
 func (r *reference) step(records [][]*kgo.Record, began, clock int64, through string) {
 	r.fire(began, "")
 	r.clock = max(r.clock, began)
+	if len(records) > len(sources) {
+		r.forget(records[len(sources)])
+		records = records[:len(sources)]
+	}
 	lanes := make([][]event.Event, len(records))
 	for i, list := range records {
 		for _, rec := range list {
@@ -124,6 +129,21 @@ func (r *reference) step(records [][]*kgo.Record, began, clock int64, through st
 	}
 	r.fire(clock, through)
 	r.clock = max(r.clock, clock)
+}
+
+// forget erases customers: before anything else of a transaction, at the clock of before.
+func (r *reference) forget(requests []*kgo.Record) {
+	for _, rec := range requests {
+		var request pipeline.ForgetRequest
+		if json.Unmarshal(rec.Value, &request) != nil {
+			r.rejected = append(r.rejected, place{rec.Topic, rec.Offset})
+			continue
+		}
+		if k := r.customers[request.Customer]; k != nil {
+			k.asides = nil
+			r.out = r.engine.Forget(k.state, r.clock, r.out)
+		}
+	}
 }
 
 // farAhead is beyond what any present of a run allows; what else is ahead in the load is a little so.
@@ -176,10 +196,11 @@ func (w *world) expected(p int32, tasks []pipeline.TaskRecord, read *reader) (*r
 	if err != nil {
 		return nil, err
 	}
-	at := make([]int, len(sources)) // records of each source that are applied
+	inputs := append(slices.Clone(sources), forgets)
+	at := make([]int, len(inputs)) // records of each that are applied
 	for _, t := range tasks {
-		records := make([][]*kgo.Record, len(sources))
-		for i, name := range sources {
+		records := make([][]*kgo.Record, len(inputs))
+		for i, name := range inputs {
 			list := read.topics[name].records[p]
 			end := at[i]
 			for _, s := range t.Sources {
@@ -202,9 +223,9 @@ func (w *world) expected(p int32, tasks []pipeline.TaskRecord, read *reader) (*r
 func accountOf(t *pipeline.TaskRecord, records [][]*kgo.Record, r *reference, before int) []string {
 	clock := func(ms int64) string { return time.UnixMilli(ms).UTC().Format("04:05.000") }
 	lines := []string{fmt.Sprintf("epoch %d, clock %s to %s", t.Epoch, clock(t.Began), clock(t.Clock))}
-	for i, list := range records {
+	for _, list := range records {
 		for _, rec := range list {
-			lines = append(lines, fmt.Sprintf("  %s %d: %s", sources[i], rec.Offset, rec.Value))
+			lines = append(lines, fmt.Sprintf("  %s %d: %s", rec.Topic, rec.Offset, rec.Value))
 		}
 	}
 	for i := before; i < len(r.out); i++ {

@@ -59,6 +59,9 @@ func New(seed uint64) *Scenario {
 	}
 	s.Load = newLoad(rnd, s.Records)
 	s.Faults = newFaults(rnd, s.Load.Lasts)
+	if !s.Records && rnd.IntN(2) == 0 { // a replay knows no forgetting
+		s.Load = s.Load.forget(rnd)
+	}
 	return s
 }
 

@@ -92,7 +92,7 @@ func (wk *worker) once(ctx context.Context) error {
 	opt := pipeline.Options{
 		Log: k, View: view, Engine: w.engine, Records: w.scenario.Records, Partition: w.partition,
 		Now:     func() time.Time { return time.Now().Add(w.scenario.Skew[wk.slot]) },
-		Changes: changes, State: states, DeadLetters: deadLetters, Logger: log, BatchEvery: 10 * time.Millisecond,
+		Changes: changes, State: states, DeadLetters: deadLetters, Memberships: memberships, Forget: forgets, Logger: log, BatchEvery: 10 * time.Millisecond,
 	}
 	for _, name := range sources {
 		opt.Sources = append(opt.Sources, pipeline.Source{Name: name, Topic: name, NewDecoder: w.decoder(name)})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -33,6 +34,8 @@ const (
 	changes     = "segment-changes"
 	states      = "segment-state"
 	deadLetters = "dead-letters"
+	memberships = "segment-memberships"
+	forgets     = "ruas-forget"
 )
 
 // Time-outs, as short as they are in a nervous cluster.
@@ -121,7 +124,7 @@ func newWorld(t *testing.T, s *Scenario) *world {
 	must(err)
 	w.cluster, err = kfake.NewCluster(
 		kfake.NumBrokers(brokers), kfake.Ports(9091, 9092, 9093), kfake.ListenFn(w.network.Listen),
-		kfake.GroupMinSessionTimeout(time.Second), kfake.SeedTopics(s.Partitions, sources...),
+		kfake.GroupMinSessionTimeout(time.Second), kfake.SeedTopics(s.Partitions, append(slices.Clone(sources), forgets)...),
 		kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "500"}),
 	)
 	must(err)
