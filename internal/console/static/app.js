@@ -67,6 +67,7 @@ setInterval(() => {
   now.dateTime = new Date(clock.at).toISOString();
 }, 500);
 
+const soon = 2000;
 let leave = new AbortController();
 
 async function route(event) {
@@ -87,7 +88,10 @@ async function route(event) {
     if (signal.aborted) return;
     await open(...parts, { signal, show: (content, title) => { if (!signal.aborted) show(content, title, event); } });
   } catch (error) {
-    if (!signal.aborted) show(failure(error), t("failed"));
+    if (signal.aborted) return;
+    show(failure(error), t("failed"));
+    // What is being built or taken over is there soon.
+    if (error instanceof Problem && error.status === 503) setTimeout(() => { if (!signal.aborted) route(); }, soon);
   }
 }
 
@@ -109,7 +113,7 @@ function show(content, title, event) {
 }
 
 const failure = (error) => h("section", { class: "card failure" },
-  h("h1", { text: error instanceof Problem && error.status === 404 ? t("not.found") : t("failed") }),
+  h("h1", { text: error instanceof Problem && error.status === 404 ? t("not.found") : error.status === 503 ? t("soon") : t("failed") }),
   note(error instanceof TypeError ? t("status.lost") : error.message),
   h("p", {}, h("button", { class: "plain", type: "button", text: t("again"), onclick: () => route() }), " ", h("a", { href: "#/", text: t("nav.home") })));
 
