@@ -236,6 +236,9 @@ func (c *cast) compare(shop *subscribersShop, want [acceptancePartitions][]strin
 			slices.Sort(got)
 			return got
 		})
+		c.until("segments of "+customer, segments[customer], func() any {
+			return ask[struct{ Segments []string }](c, theBanners, "/banner?customer="+customer).Segments
+		})
 	}
 	if len(codes) != count["issued"] {
 		c.t.Errorf("%d vouchers have %d codes", count["issued"], len(codes))
