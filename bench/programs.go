@@ -93,7 +93,7 @@ func (b *bench) startRuas(j job) (*process, error) {
 kafka: {brokers: [%q], group: %s}
 redis: {addresses: [%q]}
 segments: [%s]
-topics: {changes: %s, state: %s-state, dead_letters: %s-dead}
+topics: {changes: %s, state: %s-state, dead_letters: %s-dead, memberships: "", forget: ""}
 sources:
   purchases: {topic: %s}
   browsing: {topic: %s}

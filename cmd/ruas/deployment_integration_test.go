@@ -73,7 +73,7 @@ redis: {addresses: [%q]}
 segments: [%s]
 schemas: [%s]
 sources:
-%stopics: {changes: %s, state: %s, dead_letters: %s}
+%stopics: {changes: %s, state: %s, dead_letters: %s, memberships: "", forget: ""}
 clock: records
 batch: {records: %d}
 admin: {listen: ""}

@@ -42,7 +42,7 @@ func newTrial(t *testing.T, binary string, client *kgo.Client, suffix string, en
 kafka: {session_timeout: 3s, group: %s}
 segments: [segments.yaml]
 sources: {purchases: {topic: %s}, browsing: {topic: %s}, devices: {topic: %s, optional: true}}
-topics: {changes: %s, state: %s, dead_letters: %s}
+topics: {changes: %s, state: %s, dead_letters: %s, memberships: "", forget: ""}
 admin: {listen: ""}
 `, tr.group(), tr.topic("purchases"), tr.topic("browsing"), tr.topic("devices"), tr.topic("segment-changes"), tr.topic("segment-state"), tr.topic("dead-letters")))
 	return tr

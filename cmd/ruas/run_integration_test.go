@@ -203,7 +203,7 @@ func grant(t *testing.T, client *kgo.Client, user string) {
 	t.Helper()
 	for _, b := range []*kadm.ACLBuilder{
 		kadm.NewACLs().Topics("purchases", "browsing", "devices").Operations(kadm.OpRead, kadm.OpDescribe),
-		kadm.NewACLs().Topics("segment-changes", "segment-state", "dead-letters").Operations(kadm.OpCreate, kadm.OpRead, kadm.OpWrite, kadm.OpDescribe),
+		kadm.NewACLs().Topics("segment-changes", "segment-state", "dead-letters", "segment-memberships", "ruas-forget").Operations(kadm.OpCreate, kadm.OpRead, kadm.OpWrite, kadm.OpDescribe),
 		kadm.NewACLs().Groups("ruas").Operations(kadm.OpRead),
 		kadm.NewACLs().TransactionalIDs("ruas-").ResourcePatternType(kadm.ACLPatternPrefixed).Operations(kadm.OpWrite, kadm.OpDescribe),
 	} {
