@@ -44,9 +44,11 @@ export async function open(id, { signal, show }) {
     }
     c.memberships.forEach((m) => {
       let row = rows.get(m.segment);
-      if (!row) rows.set(m.segment, row = membership(id, m, signal));
+      if (!row) {
+        rows.set(m.segment, row = membership(id, m, signal));
+        memberships.append(row.node);
+      }
       row.since(m.since);
-      memberships.append(row.node);
     });
     const attributes = sorted(c.profile);
     about.hidden = attributes.length === 0;

@@ -100,7 +100,8 @@ export function editor({ text, label, words, onchange }) {
   const accept = (i) => {
     const choice = choices[i];
     close();
-    insert(field.selectionStart, field.selectionEnd, choice.rest);
+    const open = choice.rest.endsWith("(") && field.value[field.selectionEnd] === "(";
+    insert(field.selectionStart, field.selectionEnd, open ? choice.rest.slice(0, -1) : choice.rest);
     if (choice.word === "profile" || choice.word === "feature") insert(field.selectionStart, field.selectionStart, ".");
   };
   const move = (by) => {
