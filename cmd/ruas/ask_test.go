@@ -14,6 +14,8 @@ import (
 var answers = map[string]string{
 	"/v1/customers/c42": `{"customer_id":"c42","as_of":"2026-11-21T10:00:00.123Z","memberships":[{"segment":"big_spender","since":"2026-11-20T09:30:00.000Z","seq":3},` +
 		`{"segment":"loyal","since":"2026-01-02T03:04:05.678Z","seq":1}],"features":{"spend_90d":512.5,"orders":3},"profile":{"city":"Bandung","interests":["batik"]}}`,
+	"/v1/customers/c7": `{"customer_id":"c7","forgotten_at":"2026-11-21T10:00:00.123Z","changes":2,"request":{"topic":"ruas-forget","partition":1,"offset":7},` +
+		`"changelog":{"topic":"segment-state","partition":1,"offset":99}}`,
 	"/v1/segments/loyal/members": "{\"customer_id\":\"a b\"}\n{\"customer_id\":\"c42\"}\n",
 	"/v1/customers/c42/segments/cart_abandoner/explain": `{"as_of":"2026-11-21T10:00:00.123Z","customer_id":"c42","segment":"cart_abandoner","at":"2026-11-21T10:00:00.123Z",` +
 		`"member":true,"known":true,"since":"2026-11-21T09:30:00.000Z","seq":1,"next":"2026-11-22T09:00:00.000Z","next_member":false,"when":[` +
@@ -50,6 +52,7 @@ func TestAsking(t *testing.T) {
 	}
 	for name, args := range map[string][]string{
 		"customer": {"customer", "c42"},
+		"forget":   {"forget", "c7"},
 		"members":  {"members", "loyal"},
 		"explain":  {"explain", "c42", "cart_abandoner", "--events"},
 		"watch":    {"watch", "loyal", "--count", "1"},

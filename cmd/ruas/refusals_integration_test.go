@@ -32,6 +32,7 @@ type trial struct {
 	client  *kgo.Client // the test's own
 	admin   *kadm.Client
 	bought  int
+	http    string // the address of the newest replica
 }
 
 func newTrial(t *testing.T, binary string, client *kgo.Client, suffix string, environ ...string) *trial {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	"github.com/ruas/ruas/internal/console"
 	"github.com/ruas/ruas/internal/engine"
 	"github.com/ruas/ruas/internal/kafka"
+	"github.com/ruas/ruas/internal/pipeline"
 	"github.com/ruas/ruas/internal/redis"
 )
 
@@ -54,8 +56,12 @@ func (s *site) handler(ready func() error, partitions func() int32) http.Handler
 		if s.config.Clock == config.ClockPresent {
 			present = time.Now
 		}
+		var requests api.Requests
+		if s.config.Topics.Forget != "" {
+			requests = &forgetting{kafka: s.kafka, topics: s.config.Topics, partitions: partitions(), partition: s.partition}
+		}
 		return api.New(api.Options{
-			Present: present, Engine: func() *engine.Engine { return s.rules.engine }, Schema: s.rules.schema,
+			Present: present, Requests: requests, Engine: func() *engine.Engine { return s.rules.engine }, Schema: s.rules.schema,
 			View: s.redis.Reader(partitions(), s.partition), Feed: s.feed,
 			Log: changesLog{s.kafka, s.config.Topics.Changes}, Console: console.Handler(), Access: access(&s.config.HTTP), Logger: s.logger,
 		})
@@ -112,3 +118,23 @@ func (l changesLog) Changes(ctx context.Context, from, to api.Offsets, each func
 		return each(api.Record{Partition: partition, Offset: offset, Value: value})
 	})
 }
+
+// forgetting records requests to forget where the pipeline reads them.
+type forgetting struct {
+	kafka      *kafka.Kafka
+	topics     config.Topics
+	partitions int32
+	partition  func(key []byte, n int32) int32
+}
+
+func (f *forgetting) Forget(ctx context.Context, id, customer string, at time.Time) (api.Place, error) {
+	value, err := json.Marshal(pipeline.ForgetRequest{ID: id, Customer: customer, RequestedAt: at.UTC().Format("2006-01-02T15:04:05.000Z")})
+	if err != nil {
+		return api.Place{}, fmt.Errorf("writing a request to forget: %w", err)
+	}
+	place := api.Place{Topic: f.topics.Forget, Partition: f.partition([]byte(customer), f.partitions)}
+	place.Offset, err = f.kafka.Send(ctx, place.Topic, place.Partition, []byte(customer), value)
+	return place, err
+}
+
+func (f *forgetting) Changelog() string { return f.topics.State }

@@ -23,6 +23,8 @@ type View interface {
 	Segments(ctx context.Context, names []string) (view.Segments, error)
 	// Members gives members in order, from the first one after after: at least so many, unless it gives all.
 	Members(ctx context.Context, segment, after string, atLeast int) (view.Members, error)
+	// Forgotten tells what became of a request to forget.
+	Forgotten(ctx context.Context, topic string, partition int32, offset int64) (view.Forgotten, error)
 	// Partitions describes every partition's part.
 	Partitions(ctx context.Context) ([]view.Partition, error)
 }
@@ -44,6 +46,8 @@ type Options struct {
 	Feed *Feed
 	// Log is asked for changes that the feed has forgotten; nil: nobody is, and streams begin where the feed does.
 	Log Log
+	// Requests takes requests to forget; nil: nobody can be forgotten.
+	Requests Requests
 	// Console answers what the API does not; nil: nothing does.
 	Console http.Handler
 	// Access says who may ask for what, and how often.
@@ -113,6 +117,7 @@ type route struct {
 func (s *server) routes() []route {
 	return []route{
 		{"GET /v1/customers/{id}", ScopeRead, s.customer},
+		{"DELETE /v1/customers/{id}", ScopeForget, s.forget},
 		{"POST /v1/customers:batch", ScopeRead, s.customers},
 		{"GET /v1/customers/{id}/segments/{name}/explain", ScopeRead, s.explain},
 		{"GET /v1/segments", ScopeRead, s.segments},

@@ -48,6 +48,8 @@ type memory struct {
 	changes int64
 	err     error
 	asked   int
+
+	forgotten view.Forgotten
 }
 
 func (m *memory) standings() []view.Standing {
@@ -88,6 +90,13 @@ func (m *memory) Members(_ context.Context, segment, after string, atLeast int) 
 		}
 	}
 	return out, m.err
+}
+
+func (m *memory) Forgotten(_ context.Context, topic string, partition int32, offset int64) (view.Forgotten, error) {
+	if topic != "ruas-forget" || partition != 1 || offset != 7 {
+		return view.Forgotten{}, errors.New("there is no such request")
+	}
+	return m.forgotten, m.err
 }
 
 func (m *memory) Partitions(context.Context) ([]view.Partition, error) {
@@ -457,7 +466,7 @@ func TestTheDocumentNamesEveryRoute(t *testing.T) {
 	if err := json.Unmarshal([]byte(answer.body), &doc); err != nil || answer.Header.Get("Content-Type") != "application/json" {
 		t.Fatal(err)
 	}
-	var documented []string
+	var documented, served []string
 	for path, operations := range doc.Paths {
 		for method := range operations {
 			if method != "parameters" && strings.HasPrefix(path, "/v1/") {
@@ -465,8 +474,6 @@ func TestTheDocumentNamesEveryRoute(t *testing.T) {
 			}
 		}
 	}
-	// Described, so that pages and programs may be written, before it is served.
-	served := []string{"DELETE /v1/customers/{id}"}
 	for _, route := range new(server).routes() {
 		served = append(served, route.pattern)
 	}

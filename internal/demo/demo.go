@@ -50,6 +50,8 @@ type Options struct {
 const (
 	partitions   = 2
 	changesTopic = "segment-changes"
+	stateTopic   = "segment-state"
+	forgetTopic  = "ruas-forget"
 	group        = "ruas-demo"
 	// lag is how long, in the world, an event may take from the shop to the pipeline without being late.
 	lag = 100 * time.Millisecond
@@ -194,7 +196,7 @@ func (d *demo) connect() error {
 	}
 	d.pipeline, err = pipeline.New(pipeline.Options{
 		Log: d.kafka, View: d.redis, Engine: d.opt.Engine, Sources: sources,
-		Changes: changesTopic, State: "segment-state", DeadLetters: "dead-letters", Memberships: "segment-memberships", Forget: "ruas-forget",
+		Changes: changesTopic, State: stateTopic, DeadLetters: "dead-letters", Memberships: "segment-memberships", Forget: forgetTopic,
 		Now: d.clock.now, Partition: partition, Logger: d.opt.Logger, Observer: d.history,
 	})
 	return err
@@ -267,7 +269,7 @@ func (d *demo) serve(ctx context.Context) error {
 	}
 	handler := api.New(api.Options{
 		Engine: func() *engine.Engine { return d.opt.Engine }, Schema: d.opt.Schema, View: d.redis.Reader(partitions, partition), Feed: d.feed,
-		Log: changesLog{d.kafka}, Console: console.Handler(), Logger: d.opt.Logger,
+		Log: changesLog{d.kafka}, Requests: forgetting{d.kafka, partition}, Console: console.Handler(), Logger: d.opt.Logger,
 	})
 	ready := func() error {
 		if ok, why := d.pipeline.Ready(); !ok {

@@ -236,6 +236,34 @@ func (r *Reader) Partitions(ctx context.Context) ([]view.Partition, error) {
 	return partitions, nil
 }
 
+// Forgotten tells what became of the request to forget at an offset of a partition.
+func (r *Reader) Forgotten(ctx context.Context, topic string, partition int32, offset int64) (view.Forgotten, error) {
+	var meta, applied *goredis.SliceCmd
+	cmds, err := r.cl.Pipelined(ctx, func(p goredis.Pipeliner) error {
+		meta = standing(ctx, p, r.keys[partition])
+		applied = p.HMGet(ctx, r.keys[partition].meta, fieldApplied)
+		return nil
+	})
+	if err = served("reading the shard's description", cmds, err); err != nil {
+		return view.Forgotten{}, err
+	}
+	record, _, err := r.stands(int(partition), meta)
+	if err != nil {
+		return view.Forgotten{}, err
+	}
+	text, _ := applied.Val()[0].(string)
+	out := view.Forgotten{Applied: parseOffset(text)}
+	for _, s := range record.Sources {
+		out.Done = out.Done || s.Topic == topic && s.Next > offset
+	}
+	for _, f := range record.Forgotten {
+		if f.Offset == offset {
+			out.Told, out.Known, out.Changes, out.Clock, out.At = true, f.Known, f.Changes, f.Clock, f.At
+		}
+	}
+	return out, nil
+}
+
 // standing asks for what stands reads.
 func standing(ctx context.Context, p goredis.Pipeliner, k *keys) *goredis.SliceCmd {
 	return p.HMGet(ctx, k.meta, fieldBuild, fieldTask, fieldChanges, fieldWritten)

@@ -67,3 +67,15 @@ type Progress struct {
 	Topic string
 	Next  int64 // the offset of the next event to apply
 }
+
+// Forgotten is what became of a request to forget a customer.
+type Forgotten struct {
+	Done bool
+	// Told says that the rest is known: of requests that were done long ago it is not.
+	Told    bool
+	Known   bool  // there was something to forget
+	Changes int   // memberships that ended
+	Clock   int64 // where the clock stood, in milliseconds since the epoch
+	At      int64 // when it was done, in milliseconds since the epoch
+	Applied int64 // the offset of the state topic before which the removal is
+}

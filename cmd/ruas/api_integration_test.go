@@ -1,0 +1,184 @@
+//go:build integration
+
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ruas/ruas/client"
+	"github.com/ruas/ruas/internal/servers"
+)
+
+// TestAPI asks each operation once, of a replica beside a worker, on a real Kafka and Redis.
+func TestAPI(t *testing.T) {
+	t.Parallel()
+	k, r := servers.Kafka(t), servers.Redis(t)
+	hash := sha256.Sum256([]byte("s3cret"))
+	tokens := "RUAS_HTTP_TOKENS=[{name: test, sha256: " + hex.EncodeToString(hash[:]) + ", scopes: [read, forget]}]"
+	tr := newTrial(t, build(t), plain(t, k), "-api", "RUAS_KAFKA_BROKERS="+k.Addresses[0], "RUAS_REDIS_ADDRESSES="+r.Addresses[0],
+		"RUAS_TOPICS_FORGET=ruas-forget-api", "RUAS_TOPICS_MEMBERSHIPS=segment-memberships-api", tokens)
+	for _, topic := range []string{"purchases", "browsing"} {
+		createTopicWith(t, tr.admin, tr.topic(topic), 2, nil)
+	}
+	tr.start().working()
+	ruas := tr.replica()
+
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	seen := make(chan client.Change, 100)
+	go func() {
+		for change, err := range ruas.Watch(ctx, client.Filter{}) {
+			if err != nil {
+				return // the test says what it misses
+			}
+			seen <- change
+		}
+	}()
+	// Nothing is missed of a stream that has begun; until then customers buy.
+	var first client.Change
+	for first.ID == "" {
+		tr.buyOne()
+		select {
+		case first = <-seen:
+		case <-time.After(time.Second):
+		}
+	}
+	id := fmt.Sprintf("c%d", tr.bought)
+	wait := func(what string, done func() bool) {
+		t.Helper()
+		for !done() {
+			if ctx.Err() != nil {
+				t.Fatalf("%s: not in time", what)
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	var customer *client.Customer
+	wait("a member", func() bool {
+		var err error
+		customer, err = ruas.Customer(ctx, id)
+		return err == nil && customer.In("big")
+	})
+	partition, offset, _ := strings.Cut(customer.Offset, ":")
+	at, err := strconv.ParseInt(offset, 10, 64)
+	if err != nil || customer.Clock.IsZero() || customer.AsOf.Before(customer.Clock) {
+		t.Fatalf("stands at %+v, as of %v: %v", customer.Standing, customer.AsOf, err)
+	}
+	if again, err := ruas.Customer(ctx, id, client.AtLeast(at)); err != nil || again.Offset != customer.Offset {
+		t.Errorf("at least %d: %+v, %v", at, again, err)
+	}
+	if all, err := ruas.Customers(ctx, []string{"nobody", id}); err != nil || len(all) != 1 || all[0].ID != id {
+		t.Errorf("many: %+v, %v", all, err)
+	}
+	x, err := ruas.Explain(ctx, id, "big")
+	if err != nil || !x.Member || !x.Known || x.Next.IsZero() || x.NextMember || len(x.When) != 1 || string(x.When[0].Threshold) != "100" {
+		t.Errorf("why: %+v, %v", x, err)
+	}
+	var members []string
+	wait("all members", func() bool {
+		members = nil
+		for id, err := range ruas.Members(ctx, "big") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			members = append(members, id)
+		}
+		return len(members) == tr.bought
+	})
+	if !slices.IsSorted(members) || !slices.Contains(members, id) {
+		t.Errorf("members %v", members)
+	}
+	if all, err := ruas.Segments(ctx); err != nil || len(all) != 2 || all[0].Name != "big" || all[0].Members != int64(tr.bought) {
+		t.Errorf("segments: %+v, %v", all, err)
+	}
+	if s, err := ruas.Segment(ctx, "big"); err != nil || s.Activity == nil || s.LastChange.IsZero() {
+		t.Errorf("a segment: %+v, %v", s, err)
+	}
+	if o, err := ruas.Overlap(ctx, "big", "loyal"); err != nil || o.A.Members != int64(tr.bought) || o.Both != 0 || o.Either != o.A.Members {
+		t.Errorf("overlap: %+v, %v", o, err)
+	}
+	for path, part := range map[string]string{
+		"/v1/partitions": `"ready":true`, "/v1/schema": `"name":"purchase"`, "/openapi.json": `"openapi":"3.1`, "/docs/": "/v1/overlap",
+		"/v1/segments/big/members?format=csv&limit=1": "customer_id\r\n" + members[0],
+		"/readyz": "ready",
+	} {
+		if got := tr.raw(ctx, http.MethodGet, path, ""); !strings.Contains(got, part) {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+	if got := tr.raw(ctx, http.MethodPost, "/v1/rules:check", `{"files":{"a.yaml":"segments: {a: {when: nothing}}"}}`); !strings.Contains(got, `"ok":false`) {
+		t.Errorf("check: %s", got)
+	}
+
+	forgotten, err := ruas.Forget(ctx, id)
+	if err != nil || !forgotten.Done || forgotten.Changes != 1 || forgotten.Changelog == nil || fmt.Sprint(forgotten.Request.Partition) != partition {
+		t.Fatalf("forgetting: %+v, %v", forgotten, err)
+	}
+	if _, err := ruas.Customer(ctx, id); !client.IsNotFound(err) {
+		t.Errorf("a forgotten customer: %v", err)
+	}
+	if again, err := ruas.Forget(ctx, id); err != nil || !again.Done || again.Changes != 0 || again.Changelog != nil {
+		t.Errorf("forgetting again: %+v, %v", again, err)
+	}
+	// A replica that begins now has seen none of it: the topic tells what was.
+	var causes []string
+	for change, err := range tr.replica().Watch(ctx, client.Filter{Customer: id, From: "0:0,1:0"}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if causes = append(causes, change.Change+" by "+change.Cause); len(causes) == 2 {
+			break
+		}
+	}
+	if want := []string{"join by event", "leave by forget"}; !slices.Equal(causes, want) {
+		t.Errorf("changes %q, want %q", causes, want)
+	}
+}
+
+// replica starts a process that serves the API alone, and returns what asks it.
+func (tr *trial) replica() *client.Client {
+	tr.t.Helper()
+	http := servers.Ports(tr.t, 1)[0]
+	cmd := exec.Command(tr.binary, "api", "-c", filepath.Join(tr.folder, "ruas.yaml"))
+	cmd.Env = slices.Concat([]string{"RUAS_HTTP_LISTEN=" + http}, tr.environ)
+	launch(tr.t, "replica", cmd, http).working()
+	tr.http = "http://" + http
+	c, err := client.New(tr.http, client.WithToken("s3cret"))
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	return c
+}
+
+// raw asks the newest replica for what the client has no word for.
+func (tr *trial) raw(ctx context.Context, method, path, body string) string {
+	tr.t.Helper()
+	request, err := http.NewRequestWithContext(ctx, method, tr.http+path, strings.NewReader(body))
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer s3cret")
+	request.Header.Set("Content-Type", "application/json")
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	return string(text)
+}
