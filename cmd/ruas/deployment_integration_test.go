@@ -49,11 +49,11 @@ func newDeployment(t *testing.T, binary, broker, redisAddress, name string, batc
 			t.Fatal(err)
 		}
 	}
-	return deploy(t, binary, broker, redisAddress, name, batch, segments, nil)
+	return deploy(t, binary, broker, redisAddress, name, batch, segments, nil, "")
 }
 
-// deploy has the rules and schemas of those files.
-func deploy(t *testing.T, binary, broker, redisAddress, name string, batch int, segments, schemas []string) *deployment {
+// deploy has the rules and schemas of those files, and a topic of memberships if it is named.
+func deploy(t *testing.T, binary, broker, redisAddress, name string, batch int, segments, schemas []string, memberships string) *deployment {
 	t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.MetadataMinAge(100*time.Millisecond))
 	if err != nil {
@@ -73,12 +73,12 @@ redis: {addresses: [%q]}
 segments: [%s]
 schemas: [%s]
 sources:
-%stopics: {changes: %s, state: %s, dead_letters: %s, memberships: "", forget: ""}
+%stopics: {changes: %s, state: %s, dead_letters: %s, memberships: %q, forget: ""}
 clock: records
 batch: {records: %d}
 admin: {listen: ""}
 `, broker, d.group(), redisAddress, strings.Join(segments, ", "), strings.Join(schemas, ", "), sources.String(),
-		d.topic("segment-changes"), d.topic("segment-state"), d.topic("dead-letters"), batch)
+		d.topic("segment-changes"), d.topic("segment-state"), d.topic("dead-letters"), memberships, batch)
 	if err := os.WriteFile(d.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

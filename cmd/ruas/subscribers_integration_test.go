@@ -39,7 +39,7 @@ func TestSubscribers(t *testing.T) {
 	k, r := servers.Kafka(t), servers.Redis(t)
 	d := deploy(t, binary, k.Addresses[0], r.Addresses[0], "examples", 20, absolute(t,
 		"../../segments/cart_abandonment.yaml", "../../segments/loyal.yaml", "../../segments/birthdays.yaml", "../../examples/cartabandonment/segments.yaml",
-	), absolute(t, "../../examples/cartabandonment/contact.json"))
+	), absolute(t, "../../examples/cartabandonment/contact.json"), "segment-memberships")
 	shop := newSubscribersShop(t)
 	c := &cast{t: t, d: d, programs: programs, ledger: filepath.Join(t.TempDir(), "vouchers.jsonl")}
 	for name := range c.running {
