@@ -2,7 +2,7 @@
 
 import { h, fill, say, card, skeleton, note } from "./dom.js";
 import { t, known, number, percent, minute, ago } from "./text.js";
-import { get, find, post, save, segmentPath } from "./api.js";
+import { clock, get, find, post, save, segmentPath } from "./api.js";
 import { listen } from "./live.js";
 import { feed } from "./feed.js";
 import { lines, meter } from "./chart.js";
@@ -198,11 +198,23 @@ async function overlaps(name, customers, signal) {
   return out.sort((a, b) => b.share - a.share);
 }
 
+// Ages are told in groups, each up to a year that is not in it.
+const groups = [18, 25, 35, 45, 60, 200];
+
+function ageGroup(birth) {
+  const [year, month, day] = birth.split("-").map(Number), now = new Date(clock.at || Date.now());
+  const before = now.getMonth() + 1 < month || (now.getMonth() + 1 === month && now.getDate() < day);
+  const age = now.getFullYear() - year - (before ? 1 : 0), i = groups.findIndex((end) => age < end);
+  return i === 0 ? t("age.under", { n: groups[0] }) : i === groups.length - 1 ? t("age.over", { n: groups.at(-2) }) : `${groups[i - 1]}–${groups[i] - 1}`;
+}
+
 // profiles gives the attributes with few values, and the share of each of the commonest.
 function profiles(customers) {
   const counts = new Map();
   for (const { profile } of customers) {
-    for (const [name, value] of Object.entries(profile || {})) {
+    const { birth_date: birth, ...rest } = profile || {};
+    if (/^\d{4}-\d\d-\d\d$/.test(birth)) rest.age = ageGroup(birth);
+    for (const [name, value] of Object.entries(rest)) {
       for (const v of Array.isArray(value) ? value : [value]) {
         if (typeof v === "number" || /^\d{4}-\d\d-\d\d/.test(v)) continue;
         const values = counts.get(name) || counts.set(name, new Map()).get(name);
