@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -112,4 +113,32 @@ func explainAll(t *testing.T, files map[string][]byte, at time.Time) (out []engi
 		out = append(out, eng.Explain(c, i, at.UnixMilli()))
 	}
 	return out
+}
+
+// TestExplainAtTheSameTime explains by one engine in several goroutines, each with a customer of its own: for the race detector.
+func TestExplainAtTheSameTime(t *testing.T) {
+	ten, err := workload.Rules(10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := rule.Parse(loadSchema(t), map[string][]byte{"rules.yaml": ten})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eng, err := engine.New(set, engine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			c := eng.NewCustomer("c1")
+			for i := range eng.Segments() {
+				if x := eng.Explain(c, i, 0); x.Member || len(x.When) == 0 {
+					t.Errorf("explained as %+v", x)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
