@@ -154,7 +154,8 @@ func everybody(customers int) iter.Seq[workload.Record] {
 				return
 			}
 		}
-		workload.Records(workload.Options{Events: 20 * customers, Customers: customers})(yield)
+		// Those that make the history may be many more than were asked for, and the others last for many minutes.
+		workload.Records(workload.Options{Events: max(20*customers, 1_000_000), Customers: customers})(yield)
 	}
 }
 
