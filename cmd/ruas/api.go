@@ -15,8 +15,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ruas/ruas/internal/api"
-	"github.com/ruas/ruas/internal/config"
-	"github.com/ruas/ruas/internal/kafka"
 	"github.com/ruas/ruas/internal/metrics"
 	"github.com/ruas/ruas/internal/pipeline"
 )
@@ -31,29 +29,14 @@ as the requests need, with the configuration of the pipeline.
 ` + exitCodes,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := config.Load(path, s.environ)
+			site, err := newSite(path, s, true)
 			if err != nil {
 				return err
 			}
-			if err := closed(c); err != nil {
-				return err
-			}
-			if c.HTTP.Listen == "" {
+			if site.config.HTTP.Listen == "" {
 				return usage(errors.New("http.listen is empty: there is nothing to serve"))
 			}
-			compiled, err := compile(c, nil)
-			if err != nil {
-				return err
-			}
-			logger, err := newLogger(c.Log, s.err)
-			if err != nil {
-				return err
-			}
-			r, err := newReplica(c, compiled, logger)
-			if err != nil {
-				return err
-			}
-			return r.run(cmd.Context())
+			return newReplica(site).run(cmd.Context())
 		},
 	}
 	configFlag(cmd, &path)
@@ -68,22 +51,10 @@ type replica struct {
 	trouble  atomic.Pointer[error]
 }
 
-func newReplica(c *config.Config, r rules, logger *zap.Logger) (*replica, error) {
-	partition, err := kafka.Partitioner(string(c.Partitioner))
-	if err != nil {
-		return nil, err
-	}
-	k, err := newKafka(&c.Kafka, logger)
-	if err != nil {
-		return nil, err
-	}
-	view, err := newRedis(c, logger)
-	if err != nil {
-		return nil, err
-	}
+func newReplica(s *site) *replica {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return &replica{site: newSite(c, r, k, view, partition, logger), registry: registry}, nil
+	return &replica{site: s, registry: registry}
 }
 
 // run serves until ctx is done or something cannot go on.

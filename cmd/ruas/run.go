@@ -15,7 +15,6 @@ import (
 
 	"github.com/ruas/ruas/internal/api"
 	"github.com/ruas/ruas/internal/config"
-	"github.com/ruas/ruas/internal/engine"
 	"github.com/ruas/ruas/internal/event"
 	"github.com/ruas/ruas/internal/kafka"
 	"github.com/ruas/ruas/internal/metrics"
@@ -36,24 +35,11 @@ machines with the same configuration to share the work. SIGINT and SIGTERM end i
 ` + exitCodes,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := config.Load(path, s.environ)
+			site, err := newSite(path, s, !noAPI)
 			if err != nil {
 				return err
 			}
-			if !noAPI {
-				if err := closed(c); err != nil {
-					return err
-				}
-			}
-			compiled, err := compile(c, nil)
-			if err != nil {
-				return err
-			}
-			logger, err := newLogger(c.Log, s.err)
-			if err != nil {
-				return err
-			}
-			w, err := newWorker(c, compiled, !noAPI && c.HTTP.Listen != "", logger)
+			w, err := newWorker(site, !noAPI && site.config.HTTP.Listen != "")
 			if err != nil {
 				return err
 			}
@@ -67,32 +53,17 @@ machines with the same configuration to share the work. SIGINT and SIGTERM end i
 
 // worker is one process of a ruas.
 type worker struct {
-	config    *config.Config
-	rules     rules
-	engine    *engine.Engine
-	logger    *zap.Logger
-	kafka     *kafka.Kafka
-	redis     *redis.Redis
-	pipeline  *pipeline.Pipeline
-	partition func(key []byte, n int32) int32
-	registry  *prometheus.Registry
-	serveAPI  bool
+	*site
+	pipeline *pipeline.Pipeline
+	registry *prometheus.Registry
+	serveAPI bool
 }
 
-func newWorker(c *config.Config, r rules, serveAPI bool, logger *zap.Logger) (*worker, error) {
-	w := &worker{config: c, serveAPI: serveAPI, rules: r, engine: r.engine, logger: logger, registry: prometheus.NewRegistry()}
-	var err error
-	if w.partition, err = kafka.Partitioner(string(c.Partitioner)); err != nil {
-		return nil, err
-	}
-	if w.kafka, err = newKafka(&c.Kafka, logger); err != nil {
-		return nil, err
-	}
-	if w.redis, err = newRedis(c, logger); err != nil {
-		return nil, err
-	}
+func newWorker(s *site, serveAPI bool) (w *worker, err error) {
+	w = &worker{site: s, serveAPI: serveAPI, registry: prometheus.NewRegistry()}
+	c := s.config
 	w.pipeline, err = pipeline.New(pipeline.Options{
-		Log: w.kafka, View: w.redis, Engine: r.engine, Sources: pipelineSources(c, r),
+		Log: w.kafka, View: w.redis, Engine: w.rules.engine, Sources: pipelineSources(c, w.rules),
 		Changes: c.Topics.Changes, State: c.Topics.State, DeadLetters: c.Topics.DeadLetters, Memberships: c.Topics.Memberships, Forget: c.Topics.Forget,
 		Records:        c.Clock == config.ClockRecords,
 		MaxClockSkew:   c.MaxClockSkew,
@@ -102,7 +73,7 @@ func newWorker(c *config.Config, r rules, serveAPI bool, logger *zap.Logger) (*w
 		RulesVersion:   c.RulesVersion,
 		Partition:      w.partition,
 		BatchRecords:   c.Batch.Records, BatchBytes: c.Batch.Bytes, BatchEvery: c.Batch.Every, ReadAhead: c.ReadAhead, CacheCustomers: c.Cache.Customers,
-		Observer: w.observer(), Logger: logger,
+		Observer: w.observer(), Logger: w.logger,
 	})
 	return w, err
 }
@@ -152,7 +123,7 @@ func (w *worker) observer() *metrics.Metrics {
 	for _, s := range w.config.Sources {
 		sources = append(sources, s.Name)
 	}
-	for _, s := range w.engine.Segments() {
+	for _, s := range w.rules.engine.Segments() {
 		segments = append(segments, s.Name)
 	}
 	return metrics.New(metrics.Options{Registry: w.registry, Sources: sources, Segments: segments, Version: versionText(), Now: time.Now})
@@ -180,8 +151,8 @@ func (w *worker) run(ctx context.Context) (err error) {
 		defer func() { _ = l.Close() }() // closed already where it was served
 		listeners[i] = l
 	}
-	w.logger.Info("starting", zap.String("version", versionText()), zap.String("rules", w.engine.RulesHash()),
-		zap.Int("segments", len(w.engine.Segments())), zap.String("http", w.config.HTTP.Listen), zap.String("admin", w.config.Admin.Listen))
+	w.logger.Info("starting", zap.String("version", versionText()), zap.String("rules", w.rules.engine.RulesHash()),
+		zap.Int("segments", len(w.rules.engine.Segments())), zap.String("http", w.config.HTTP.Listen), zap.String("admin", w.config.Admin.Listen))
 
 	// The pipeline ends first: while its last batch is finished, health and metrics still answer.
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -193,9 +164,8 @@ func (w *worker) run(ctx context.Context) (err error) {
 	})
 	var next http.Handler
 	if w.serveAPI {
-		site := newSite(w.config, w.rules, w.kafka, w.redis, w.partition, w.logger)
-		next = site.handler(w.ready, func() int32 { return w.pipeline.Layout().Partitions })
-		group.Go(func() error { return site.follow(groupCtx) })
+		next = w.handler(w.ready, func() int32 { return w.pipeline.Layout().Partitions })
+		group.Go(func() error { return w.follow(groupCtx) })
 	}
 	if listeners[0] != nil {
 		group.Go(func() error {

@@ -20,7 +20,7 @@ import (
 	"github.com/ruas/ruas/internal/redis"
 )
 
-// site is what the API of one process is made of.
+// site is what a process serves from, and works with.
 type site struct {
 	config    *config.Config
 	rules     rules
@@ -34,9 +34,32 @@ type site struct {
 // remembered is how many of the newest changes are kept for streams that begin later.
 const remembered = 1000
 
-func newSite(c *config.Config, r rules, k *kafka.Kafka, view *redis.Redis, partition func([]byte, int32) int32, logger *zap.Logger) *site {
-	feed := api.NewFeed(api.FeedOptions{Remember: remembered, Now: time.Now})
-	return &site{config: c, rules: r, kafka: k, redis: view, partition: partition, feed: feed, logger: logger}
+// newSite reads the configuration and the rules. withAPI: it is to answer over HTTP.
+func newSite(path string, s streams, withAPI bool) (*site, error) {
+	c, err := config.Load(path, s.environ)
+	if err != nil {
+		return nil, err
+	}
+	if withAPI {
+		if err := closed(c); err != nil {
+			return nil, err
+		}
+	}
+	out := &site{config: c, feed: api.NewFeed(api.FeedOptions{Remember: remembered, Now: time.Now})}
+	if out.rules, err = compile(c, nil); err != nil {
+		return nil, err
+	}
+	if out.logger, err = newLogger(c.Log, s.err); err != nil {
+		return nil, err
+	}
+	if out.partition, err = kafka.Partitioner(string(c.Partitioner)); err != nil {
+		return nil, err
+	}
+	if out.kafka, err = newKafka(&c.Kafka, out.logger); err != nil {
+		return nil, err
+	}
+	out.redis, err = newRedis(c, out.logger)
+	return out, err
 }
 
 // closed refuses to answer others than this machine without knowing who they are.
@@ -128,7 +151,7 @@ type forgetting struct {
 }
 
 func (f *forgetting) Forget(ctx context.Context, id, customer string, at time.Time) (api.Place, error) {
-	value, err := json.Marshal(pipeline.ForgetRequest{ID: id, Customer: customer, RequestedAt: at.UTC().Format("2006-01-02T15:04:05.000Z")})
+	value, err := json.Marshal(pipeline.ForgetRequest{ID: id, Customer: customer, RequestedAt: string(engine.AppendTime(nil, at.UnixMilli()))})
 	if err != nil {
 		return api.Place{}, fmt.Errorf("writing a request to forget: %w", err)
 	}

@@ -84,24 +84,33 @@ const (
 )
 
 // await reads a customer once the view holds the changes before an offset.
-func (s *server) await(ctx context.Context, id string, atLeast int64) (view.Customer, error) {
-	end := time.Now().Add(s.Wait)
-	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+func (s *server) await(ctx context.Context, id string, atLeast int64) (customer view.Customer, err error) {
+	err = s.poll(ctx, func() (bool, error) {
 		found, err := s.View.Customers(ctx, []string{id})
 		if err != nil {
-			return view.Customer{}, err
+			return false, err
 		}
-		if atLeast == 0 || found[0].Changes >= atLeast {
-			return found[0], nil
+		customer = found[0]
+		return atLeast == 0 || customer.Changes >= atLeast, nil
+	})
+	return customer, err
+}
+
+// poll looks again and again until look finds what it looks for, or fails. errBehind: that is not there in time.
+func (s *server) poll(ctx context.Context, look func() (found bool, err error)) error {
+	end := time.Now().Add(s.Wait)
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		if found, err := look(); found || err != nil {
+			return err
 		}
 		if time.Now().Add(pause).After(end) {
-			return found[0], errBehind
+			return errBehind
 		}
 		wait := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
 			wait.Stop()
-			return found[0], ctx.Err()
+			return ctx.Err()
 		case <-wait.C:
 		}
 	}

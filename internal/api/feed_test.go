@@ -13,7 +13,7 @@ import (
 
 func change(id int, segment, kind string, at time.Time) []byte {
 	return fmt.Appendf(nil, `{"id":"x%d","customer_id":"c%d","segment":%q,"change":%q,"time":%q,"cause":"event","seq":1}`,
-		id, id, segment, kind, at.UTC().Format(timeLayout))
+		id, id, segment, kind, moment(at.UnixMilli()))
 }
 
 func publish(t *testing.T, f *Feed, changes ...[]byte) {

@@ -79,17 +79,10 @@ func (s *server) forget(w http.ResponseWriter, r *http.Request) {
 
 // awaitForgotten waits until a request was done, or for as long as at_least waits.
 func (s *server) awaitForgotten(ctx context.Context, at Place) (done view.Forgotten, err error) {
-	end := time.Now().Add(s.Wait)
-	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		if done, err = s.View.Forgotten(ctx, at.Topic, at.Partition, at.Offset); err == nil && done.Done || time.Now().Add(pause).After(end) {
-			return done, err
-		}
-		wait := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			wait.Stop()
-			return done, ctx.Err()
-		case <-wait.C:
-		}
-	}
+	err = s.poll(ctx, func() (bool, error) {
+		var failed error // is tried again: the request was recorded
+		done, failed = s.View.Forgotten(ctx, at.Topic, at.Partition, at.Offset)
+		return failed == nil && done.Done, nil
+	})
+	return done, err
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/ruas/ruas/internal/engine"
 	"github.com/ruas/ruas/internal/view"
@@ -73,12 +72,10 @@ func offsetsOf(standings []view.Standing) Offsets {
 	return o
 }
 
-const timeLayout = "2006-01-02T15:04:05.000Z"
-
 // moment writes milliseconds since the epoch; math.MinInt64, which is no moment, is empty.
 func moment(ms int64) string {
 	if ms == math.MinInt64 {
 		return ""
 	}
-	return time.UnixMilli(ms).UTC().Format(timeLayout)
+	return string(engine.AppendTime(nil, ms))
 }

@@ -51,7 +51,7 @@ func (s *server) describe(g *rule.Segment, members int64, warming map[string]int
 	}
 	out.Joins, out.Leaves = s.Feed.LastMinute(g.Name)
 	if at := s.Feed.LastChange(g.Name); !at.IsZero() {
-		out.LastChange = at.UTC().Format(timeLayout)
+		out.LastChange = moment(at.UnixMilli())
 	}
 	var until int64
 	if until, out.Warming = warming[g.Name]; out.Warming && until != engine.Never {
@@ -66,7 +66,7 @@ func (s *server) describe(g *rule.Segment, members int64, warming map[string]int
 // activityOf tells the members at the end of each step, from the members now less what happened since.
 func activityOf(a Activity, members int64) *activityJSON {
 	out := &activityJSON{
-		From: a.From.UTC().Format(timeLayout), Step: int64(a.Step / time.Second), Joins: a.Joins, Leaves: a.Leaves, Members: make([]int64, len(a.Joins)),
+		From: moment(a.From.UnixMilli()), Step: int64(a.Step / time.Second), Joins: a.Joins, Leaves: a.Leaves, Members: make([]int64, len(a.Joins)),
 	}
 	for i := len(a.Joins) - 1; i >= 0; i-- {
 		out.Members[i] = max(members, 0)

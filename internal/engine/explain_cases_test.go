@@ -3,9 +3,7 @@ package engine_test
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -63,24 +61,8 @@ func TestExplain(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			compareGolden(t, filepath.Join("testdata", "explain", name+".json"), out.Bytes())
+			engine.Golden(t, filepath.Join("testdata", "explain", name+".json"), out.Bytes())
 		})
-	}
-}
-
-func compareGolden(t *testing.T, path string, got []byte) {
-	t.Helper()
-	if flag.Lookup("update").Value.String() == "true" {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s differs (-update writes it anew):\n%s", path, got)
 	}
 }
 

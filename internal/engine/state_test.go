@@ -98,10 +98,9 @@ func readLines(t testing.TB, name string) []string {
 	return lines
 }
 
-// golden compares with a file of the folder, or writes it.
-func golden(t testing.TB, name string, got []byte) {
+// Golden compares with a file, or writes it, and returns what it holds.
+func Golden(t testing.TB, path string, got []byte) []byte {
 	t.Helper()
-	path := filepath.Join(stateFolder, name)
 	if *update {
 		if err := os.WriteFile(path, got, 0o644); err != nil {
 			t.Fatal(err)
@@ -114,6 +113,7 @@ func golden(t testing.TB, name string, got []byte) {
 	if !bytes.Equal(got, want) {
 		t.Errorf("%s differs (after a change that is meant: go test -update, and a new version of the encoding where states of before cannot be read)\ngot\n%s\nwant\n%s", path, got, want)
 	}
+	return want
 }
 
 // dump writes bytes as lines of hexadecimal.
@@ -161,9 +161,9 @@ func goldenCustomer(t testing.TB, b *bench) (c *Customer, clock int64, changes [
 func TestGoldenState(t *testing.T) {
 	b := stateBench(t)
 	made, clock, changes := goldenCustomer(t, b)
-	golden(t, "changes.jsonl", changes)
+	Golden(t, filepath.Join(stateFolder, "changes.jsonl"), changes)
 	if *update {
-		golden(t, "state.hex", dump(b.eng.Encode(made, nil)))
+		Golden(t, filepath.Join(stateFolder, "state.hex"), dump(b.eng.Encode(made, nil)))
 	}
 	stored := undump(t, readLines(t, "state.hex"))
 	if stored[0] != 1 {
@@ -190,8 +190,8 @@ func TestGoldenState(t *testing.T) {
 		}
 		return lines
 	}
-	golden(t, "next-changes.jsonl", goOn(read))
-	golden(t, "next-changes.jsonl", goOn(made))
+	Golden(t, filepath.Join(stateFolder, "next-changes.jsonl"), goOn(read))
+	Golden(t, filepath.Join(stateFolder, "next-changes.jsonl"), goOn(made))
 	if x, y := b.eng.Encode(undue(b, read), nil), b.eng.Encode(undue(b, made), nil); !bytes.Equal(x, y) {
 		t.Errorf("after more steps the decoded state is\n%sand the one that stayed in memory\n%s", dump(x), dump(y))
 	}

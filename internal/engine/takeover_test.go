@@ -419,22 +419,7 @@ func TestDamagedCatalogs(t *testing.T) {
 // other rules.
 func TestGoldenUnknown(t *testing.T) {
 	const folder = "testdata/state-v2"
-	file := func(name string, got []byte) []byte {
-		path := filepath.Join(folder, name)
-		if *update {
-			if err := os.WriteFile(path, got, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(got, want) {
-			t.Errorf("%s differs:\n%s\nwant\n%s", path, got, want)
-		}
-		return want
-	}
+	file := func(name string, got []byte) []byte { return Golden(t, filepath.Join(folder, name), got) }
 	b := stateBench(t)
 	_, clock, _ := goldenCustomer(t, b)
 	catalog := undump(t, strings.Fields(string(file("catalog.hex", dump(b.eng.Catalog())))))

@@ -35,7 +35,6 @@ type feed struct {
 	bound  int
 	every  time.Duration // how long little that comes is left to gather, a request for each record would cost more than the record
 	unread []atomic.Int64
-	all    atomic.Int64 // of unread
 	paused []atomic.Bool
 
 	values []event.Value // room for those of the next events
@@ -66,8 +65,8 @@ func (f *feed) read(ctx context.Context) {
 		for _, got := range fetches {
 			read += len(got.Records)
 			a := arrival{source: got.Source, next: got.Next, end: got.End, inputs: f.decode(got)}
-			own, all := f.unread[a.source].Add(int64(len(a.inputs))), f.all.Add(int64(len(a.inputs)))
-			if own > int64(f.bound) && all > f.room() && !f.paused[a.source].Swap(true) {
+			own := f.unread[a.source].Add(int64(len(a.inputs)))
+			if own > int64(f.bound) && f.all() > f.room() && !f.paused[a.source].Swap(true) {
 				f.part.Pause(a.source)
 			}
 			select {
@@ -91,10 +90,18 @@ func (f *feed) read(ctx context.Context) {
 
 // took says that the task has applied so many records of a source.
 func (f *feed) took(source, n int) {
-	own, all := f.unread[source].Add(-int64(n)), f.all.Add(-int64(n))
-	if (own <= int64(f.bound)/2 || all <= f.room()/2) && f.paused[source].Swap(false) {
+	own := f.unread[source].Add(-int64(n))
+	if (own <= int64(f.bound)/2 || f.all() <= f.room()/2) && f.paused[source].Swap(false) {
 		f.part.Resume(source)
 	}
+}
+
+// all counts what is unread of all sources.
+func (f *feed) all() (n int64) {
+	for i := range f.unread {
+		n += f.unread[i].Load()
+	}
+	return n
 }
 
 // room is that of all sources.

@@ -135,7 +135,7 @@ func (w *watch) touch(f *Frame, t *Touched, bounded bool) {
 		steady = &noMask
 	}
 	for _, i := range w.open {
-		if !(steady.has(i) && f.members.In(i)) {
+		if !steady.keeps(f, i) {
 			t.Add(i)
 		}
 	}
@@ -163,7 +163,7 @@ func (g *guarded) touch(f *Frame, t *Touched, steady *mask) {
 			if int64(e.least) > a.Count {
 				return
 			}
-			if a.Count <= e.most && !(steady.has(e.segment) && f.members.In(e.segment)) {
+			if a.Count <= e.most && !steady.keeps(f, e.segment) {
 				t.Add(e.segment)
 			}
 		}
@@ -176,7 +176,7 @@ func (g *guarded) touch(f *Frame, t *Touched, steady *mask) {
 		if e.least > n {
 			return
 		}
-		if s.Time(n-e.least) > f.now-e.hi && !(steady.has(e.segment) && f.members.In(e.segment)) {
+		if s.Time(n-e.least) > f.now-e.hi && !steady.keeps(f, e.segment) {
 			t.Add(e.segment)
 		}
 	}
@@ -199,6 +199,9 @@ func (m *mask) add(segment int) {
 	}
 	m.words[w-m.first] |= 1 << (segment % 64)
 }
+
+// keeps tells, of a set of steady segments, that the customer is a member of one: there is nothing to decide.
+func (m *mask) keeps(f *Frame, segment int) bool { return m.has(segment) && f.members.In(segment) }
 
 func (m *mask) has(segment int) bool {
 	w := segment/64 - m.first
