@@ -184,15 +184,21 @@ func createTopic(t *testing.T, client *kgo.Client, topic string) {
 	createTopicWith(t, kadm.NewClient(client), topic, 2, nil)
 }
 
+// createTopicWith returns when a broker tells of the topic: it may know of it some time after the controller has made it.
 func createTopicWith(t *testing.T, admin *kadm.Client, topic string, partitions int32, config map[string]*string) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		_, err := admin.CreateTopic(t.Context(), partitions, 1, config, topic)
 		if err == nil || errors.Is(err, kerr.TopicAlreadyExists) { // by the first of two requests, whose answer was lost
-			return
+			var told kadm.TopicDetails
+			if told, err = admin.ListTopics(t.Context(), topic); err == nil && told.Has(topic) {
+				return
+			}
+			err = errors.Join(err, told.Error())
 		}
 		// The only broker is none for a moment where a busy machine keeps it from telling its controller in time that it lives.
-		if !errors.Is(err, kerr.InvalidReplicationFactor) || time.Now().After(end) {
+		passes := errors.Is(err, kerr.InvalidReplicationFactor) || errors.Is(err, kerr.UnknownTopicOrPartition)
+		if !passes || time.Now().After(end) {
 			t.Fatalf("creating the topic %s: %v", topic, err)
 		}
 	}
