@@ -94,7 +94,7 @@ func changesOf(t *testing.T, rules, events string) string {
 	if err != nil || rejects.Len() > 0 {
 		t.Fatalf("%s\n%v\n%s", events, err, &rejects)
 	}
-	expected := oracleOf(t, set, schema, lines, until)
+	expected := oracleOf(t, set, e.Needs(), lines, until)
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for line := range bytes.Lines(out.Bytes()) {
@@ -133,9 +133,9 @@ func changesOf(t *testing.T, rules, events string) string {
 }
 
 // oracleOf gives the changes that stock CEL makes of the same records, a line each.
-func oracleOf(t *testing.T, set *rule.Set, schema *event.Schema, lines string, until *int64) []string {
+func oracleOf(t *testing.T, set *rule.Set, needs event.Needs, lines string, until *int64) []string {
 	t.Helper()
-	decoder, err := event.NewDecoder(schema, event.Source{}, event.Needs{})
+	decoder, err := event.NewDecoder(set.Schema, event.Source{}, needs)
 	if err != nil {
 		t.Fatal(err)
 	}
