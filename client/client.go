@@ -62,6 +62,8 @@ type Problem struct {
 	Status    int    `json:"status"`
 	Detail    string `json:"detail"`
 	RequestID string `json:"request_id"`
+	// Mistakes are those of rules that do not compile.
+	Mistakes []Mistake `json:"mistakes"`
 
 	// RetryAfter is when ruas wants to be asked again; 0: it does not say.
 	RetryAfter time.Duration `json:"-"`
@@ -109,25 +111,27 @@ type call struct {
 	method string
 	path   []string
 	query  url.Values
-	body   any
+	body   any    // sent as JSON
+	text   []byte // sent as it is, where there is no body; kind is its media type
+	kind   string
 	accept string
 	header http.Header
 }
 
 // send sends a request until there is an answer that is one, and returns it with its body open.
 func (c *Client) send(ctx context.Context, what call) (*http.Response, error) {
-	var text []byte
 	if what.body != nil {
 		var err error
-		if text, err = json.Marshal(what.body); err != nil {
+		if what.text, err = json.Marshal(what.body); err != nil {
 			return nil, fmt.Errorf("writing the request: %w", err)
 		}
+		what.kind = "application/json"
 	}
 	at := c.base.JoinPath(escaped(what.path)...)
 	at.RawQuery = what.query.Encode()
 	end := time.Now().Add(c.patience)
 	for {
-		answer, err := c.once(ctx, what, at.String(), text)
+		answer, err := c.once(ctx, what, at.String())
 		if err == nil {
 			return answer, nil
 		}
@@ -145,16 +149,16 @@ func (c *Client) send(ctx context.Context, what call) (*http.Response, error) {
 	}
 }
 
-func (c *Client) once(ctx context.Context, what call, at string, body []byte) (*http.Response, error) {
-	request, err := http.NewRequestWithContext(ctx, what.method, at, bytes.NewReader(body))
+func (c *Client) once(ctx context.Context, what call, at string) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, what.method, at, bytes.NewReader(what.text))
 	if err != nil {
 		return nil, fmt.Errorf("making a request: %w", err)
 	}
 	for name, list := range what.header {
 		request.Header[name] = list
 	}
-	if body != nil {
-		request.Header.Set("Content-Type", "application/json")
+	if what.kind != "" {
+		request.Header.Set("Content-Type", what.kind)
 	}
 	if what.accept != "" {
 		request.Header.Set("Accept", what.accept)

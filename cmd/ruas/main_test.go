@@ -2,6 +2,9 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -154,11 +157,69 @@ func TestReplay(t *testing.T) {
 }
 
 func TestDemoRulesAreTheStarterSegments(t *testing.T) {
-	_, e, err := demoRules(nil)
+	d, err := newDemoRules(nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := len(e.Segments()); n < 40 {
+	if n := len(d.engine.Segments()); n < 40 {
 		t.Errorf("%d starter segments", n)
+	}
+	if err := d.close(streams{}); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(d.own); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the folder is left behind: %v", err)
+	}
+}
+
+// TestWhereTheDemoSavesRules looks which files may be written.
+func TestWhereTheDemoSavesRules(t *testing.T) {
+	t.Chdir(t.TempDir())
+	const text = "segments: {%s: {when: purchase.size() > 0}}"
+	for name, content := range map[string]string{"one.yaml": fmt.Sprintf(text, "one"), "mine/two.yaml": fmt.Sprintf(text, "two")} {
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		paths   []string
+		exposed bool
+		want    string // files, with a star those that may be written
+		open    bool
+	}{
+		{[]string{"one.yaml"}, false, "one.yaml", true},
+		{[]string{"mine"}, false, "two.yaml*", true},
+		{[]string{"one.yaml", "mine/"}, false, "one.yaml two.yaml*", true},
+		{[]string{"one.yaml", "mine"}, true, "one.yaml two.yaml", false},
+		{[]string{"one.yaml"}, true, "one.yaml", false},
+	} {
+		d, err := newDemoRules(c.paths, c.exposed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files, err := d.files.Files()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for i := range files {
+			name := files[i].Name
+			if files[i].Writable {
+				name += "*"
+			}
+			got = append(got, name)
+		}
+		if strings.Join(got, " ") != c.want || (d.files.Closed() == "") != c.open {
+			t.Errorf("%v, exposed %v: %q, closed %q", c.paths, c.exposed, got, d.files.Closed())
+		}
+		if err := d.close(streams{}); err != nil {
+			t.Error(err)
+		}
+	}
+	if text, err := os.ReadFile("mine/two.yaml"); err != nil || len(text) == 0 {
+		t.Errorf("the user's own folder did not stay: %v", err)
 	}
 }

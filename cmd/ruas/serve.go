@@ -84,7 +84,7 @@ func (s *site) handler(ready func() error, partitions func() int32) http.Handler
 			requests = &forgetting{kafka: s.kafka, topics: s.config.Topics, partitions: partitions(), partition: s.partition}
 		}
 		return api.New(api.Options{
-			Present: present, Requests: requests, Engine: func() *engine.Engine { return s.rules.engine }, Schema: s.rules.schema,
+			Present: present, Requests: requests, Engine: func() *engine.Engine { return s.rules.engine }, Schema: s.rules.schema, Rules: s.rules.files,
 			View: s.redis.Reader(partitions(), s.partition), Feed: s.feed,
 			Log: changesLog{s.kafka, s.config.Topics.Changes}, Console: console.Handler(), Access: access(&s.config.HTTP), Logger: s.logger,
 		})
@@ -104,7 +104,7 @@ func (s *site) handler(ready func() error, partitions func() int32) http.Handler
 }
 
 func access(c *config.HTTP) api.Access {
-	a := api.Access{Origins: c.CORS, Rate: c.Rate}
+	a := api.Access{Origins: c.CORS, Rate: c.Rate, Local: len(c.Tokens) == 0 && !c.Unauthenticated}
 	for _, t := range c.Tokens {
 		token := api.Token{Name: t.Name, SHA256: t.Hash()}
 		for _, scope := range t.Scopes {

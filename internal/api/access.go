@@ -38,6 +38,9 @@ type Access struct {
 	Origins []string
 	// Rate is how many requests a second one token, or without tokens one address, may make; 0: as many as it likes.
 	Rate int
+	// Local takes writes only where they name this machine as localhost or by an IP address, as pages elsewhere cannot: one whose name was
+	// led to this machine's address names itself.
+	Local bool
 	// Now is the clock of the rate; nil: time.Now.
 	Now func() time.Time
 }
@@ -87,10 +90,23 @@ func (g *guard) require(scope Scope, next http.Handler) http.Handler {
 			}
 			from = "token " + token.Name
 		}
+		if g.Local && scope != ScopeRead && !local(r.Host) {
+			g.refused(r, scope)
+			fail(w, r, forbidden, "without tokens nothing is changed under the name %.128q: use localhost or an IP address", r.Host)
+			return
+		}
 		if g.within(w, r, from) {
 			next.ServeHTTP(w, r)
 		}
 	})
+}
+
+// local tells whether a request names a machine by its address, or as its own.
+func local(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return host == "localhost" || net.ParseIP(strings.Trim(host, "[]")) != nil
 }
 
 // token gives the token that a request bears; nil: none that is known. All are compared, and each takes the same time.
@@ -156,10 +172,10 @@ func (g *guard) crossOrigin(next http.Handler) http.Handler {
 		}
 		h := w.Header()
 		h.Set("Access-Control-Allow-Origin", origin)
-		h.Set("Access-Control-Expose-Headers", strings.Join([]string{headerClock, headerOffset, headerRequestID, "Retry-After"}, ", "))
+		h.Set("Access-Control-Expose-Headers", strings.Join([]string{headerClock, headerOffset, headerRequestID, "ETag", "Retry-After"}, ", "))
 		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
 			h.Set("Access-Control-Allow-Methods", strings.Join(methods, ", "))
-			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Last-Event-ID, "+headerRequestID)
+			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, If-Match, If-None-Match, Last-Event-ID, "+headerRequestID)
 			h.Set("Access-Control-Max-Age", "600")
 			w.WriteHeader(http.StatusNoContent)
 			return

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ruas/ruas/internal/engine"
 	"github.com/ruas/ruas/internal/event"
+	"github.com/ruas/ruas/internal/rulefiles"
 	"github.com/ruas/ruas/internal/view"
 )
 
@@ -46,6 +47,8 @@ type Options struct {
 	Feed *Feed
 	// Log is asked for changes that the feed has forgotten; nil: nobody is, and streams begin where the feed does.
 	Log Log
+	// Rules are the files that rules are in; nil: they are not told.
+	Rules *rulefiles.Store
 	// Requests takes requests to forget; nil: nobody can be forgotten.
 	Requests Requests
 	// Console answers what the API does not; nil: nothing does.
@@ -71,6 +74,7 @@ func New(opt Options) http.Handler {
 	s := &server{
 		Options: opt, guard: newGuard(opt.Access, opt.Logger),
 		walks: make(chan struct{}, maxWalks), rereads: make(chan struct{}, maxRereads), streams: make(chan struct{}, maxStreams),
+		saves: make(chan struct{}, maxSaves),
 	}
 	mux := http.NewServeMux()
 	for _, route := range s.routes() {
@@ -97,14 +101,15 @@ func New(opt Options) http.Handler {
 type server struct {
 	Options
 	guard *guard
-	// What takes long is bounded: walks over whole lists, reads of the changes topic, and streams.
-	walks, rereads, streams chan struct{}
+	// What takes long is bounded: walks over whole lists, reads of the changes topic, streams, and changes of rules.
+	walks, rereads, streams, saves chan struct{}
 }
 
 const (
 	maxWalks   = 4
 	maxRereads = 4
 	maxStreams = 1000
+	maxSaves   = 4
 )
 
 // route is one operation.
@@ -126,13 +131,17 @@ func (s *server) routes() []route {
 		{"GET /v1/overlap", ScopeRead, s.overlap},
 		{"GET /v1/changes", ScopeRead, s.changes},
 		{"GET /v1/partitions", ScopeRead, s.partitions},
+		{"GET /v1/rules", ScopeRead, s.rules},
+		{"GET /v1/rules/{file}", ScopeRead, s.ruleFile},
+		{"PUT /v1/rules/{file}", ScopeWrite, s.saveRules},
+		{"DELETE /v1/rules/{file}", ScopeWrite, s.removeRules},
 		{"POST /v1/rules:check", ScopeRead, s.check},
 		{"GET /v1/schema", ScopeRead, s.schema},
 	}
 }
 
 // methods are those that some route has.
-var methods = []string{http.MethodGet, http.MethodPost, http.MethodDelete}
+var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete}
 
 // astray answers what no route does: 405 where another method would have been right.
 func (s *server) astray(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {

@@ -60,18 +60,23 @@ func (s *server) check(w http.ResponseWriter, r *http.Request) {
 	defer give(s.walks)
 	out := checkedJSON{Mistakes: rule.Errors{}, Segments: []checkedRule{}}
 	report, err := compile(s.Schema, files)
-	switch mistakes := (rule.Errors)(nil); {
-	case errors.As(err, &mistakes):
-		out.Mistakes = mistakes
-	case err != nil:
-		out.Mistakes = rule.Errors{{Message: err.Error()}}
-	default:
+	if err != nil {
+		out.Mistakes = mistakes(err)
+	} else {
 		out.OK = true
 		for i := range report.Segments {
 			out.Segments = append(out.Segments, checkedRule{Name: report.Segments[i].Name, State: report.Segments[i].State.Typical})
 		}
 	}
 	reply(w, out)
+}
+
+// mistakes are those that the compiler tells.
+func mistakes(err error) rule.Errors {
+	if list := (rule.Errors)(nil); errors.As(err, &list) {
+		return list
+	}
+	return rule.Errors{{Message: err.Error()}}
 }
 
 func compile(schema *event.Schema, files map[string][]byte) (*plan.Report, error) {

@@ -69,6 +69,7 @@ type pathYAML struct {
 	Parameters []parameterYAML
 	Get        *operationYAML
 	Post       *operationYAML
+	Put        *operationYAML
 	Delete     *operationYAML
 }
 
@@ -103,7 +104,7 @@ func (d *openAPIDocument) chapters() ([]chapter, error) {
 		for _, m := range []struct {
 			method string
 			is     *operationYAML
-		}{{http.MethodGet, path.Get}, {http.MethodPost, path.Post}, {http.MethodDelete, path.Delete}} {
+		}{{http.MethodGet, path.Get}, {http.MethodPost, path.Post}, {http.MethodPut, path.Put}, {http.MethodDelete, path.Delete}} {
 			if m.is == nil {
 				continue
 			}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/ruas/ruas/internal/rule"
 	"github.com/ruas/ruas/internal/view"
 )
 
@@ -23,8 +24,11 @@ var (
 	notFound         = problemType{"not-found", http.StatusNotFound, "There is no such thing"}
 	methodNotAllowed = problemType{"method-not-allowed", http.StatusMethodNotAllowed, "There is no such method here"}
 	notAcceptable    = problemType{"not-acceptable", http.StatusNotAcceptable, "There is no answer in a form that was asked for"}
+	changedMeanwhile = problemType{"precondition-failed", http.StatusPreconditionFailed, "It is not as the request has it"}
+	unseen           = problemType{"precondition-required", http.StatusPreconditionRequired, "The request does not say what it is to replace"}
+	badRules         = problemType{"bad-rules", http.StatusUnprocessableEntity, "The rules do not compile"}
 	tooLarge         = problemType{"too-large", http.StatusRequestEntityTooLarge, "The request is too large"}
-	unsupported      = problemType{"unsupported-media-type", http.StatusUnsupportedMediaType, "The request is not JSON"}
+	unsupported      = problemType{"unsupported-media-type", http.StatusUnsupportedMediaType, "The request is in a form that is not taken"}
 	tooMany          = problemType{"too-many-requests", http.StatusTooManyRequests, "There are too many requests"}
 	internalFault    = problemType{"internal", http.StatusInternalServerError, "Something went wrong"}
 	unavailable      = problemType{"unavailable", http.StatusServiceUnavailable, "The answer is not there at the moment"}
@@ -33,7 +37,8 @@ var (
 
 // problemTypes are all of them.
 var problemTypes = []problemType{
-	badRequest, unauthorized, forbidden, notFound, methodNotAllowed, notAcceptable, tooLarge, unsupported, tooMany, internalFault, unavailable, behind,
+	badRequest, unauthorized, forbidden, notFound, methodNotAllowed, notAcceptable, changedMeanwhile, unseen, badRules, tooLarge, unsupported,
+	tooMany, internalFault, unavailable, behind,
 }
 
 // problem is what is answered in the place of what was asked for.
@@ -43,12 +48,20 @@ type problem struct {
 	Status    int    `json:"status"`
 	Detail    string `json:"detail,omitempty"`
 	RequestID string `json:"request_id"`
+	// Mistakes are those of rules that do not compile.
+	Mistakes rule.Errors `json:"mistakes,omitempty"`
 }
 
 // fail answers with a problem.
 func fail(w http.ResponseWriter, r *http.Request, kind problemType, format string, args ...any) {
+	failWith(w, r, kind, nil, format, args...)
+}
+
+// failWith answers with a problem that mistakes in rules made.
+func failWith(w http.ResponseWriter, r *http.Request, kind problemType, mistakes rule.Errors, format string, args ...any) {
 	write(w, kind.status, "application/problem+json", problem{
 		Type: "/problems/" + kind.name, Title: kind.title, Status: kind.status, Detail: fmt.Sprintf(format, args...), RequestID: requestID(r),
+		Mistakes: mistakes,
 	})
 }
 

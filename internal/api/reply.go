@@ -7,6 +7,7 @@ import (
 	"math"
 	"mime"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/ruas/ruas/internal/view"
@@ -51,7 +52,7 @@ const (
 // limitBody cuts off what is longer, or takes longer.
 func limitBody(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost {
+		if r.Method == http.MethodPost || r.Method == http.MethodPut {
 			// A connection that knows no deadlines is none of a server's.
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
 		}
@@ -75,10 +76,29 @@ func body(w http.ResponseWriter, r *http.Request, v any) bool {
 		}
 		err = errors.New("there is more behind the body")
 	}
+	unreadBody(w, r, err)
+	return false
+}
+
+// textBody reads a body of at most so many bytes that is of one of the kinds, the first of which is the usual one, or answers what is wrong.
+func textBody(w http.ResponseWriter, r *http.Request, most int64, kinds ...string) (text []byte, ok bool) {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || !slices.Contains(kinds, kind) {
+		fail(w, r, unsupported, "the Content-Type is to be %s", kinds[0])
+		return nil, false
+	}
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
+	if err != nil {
+		unreadBody(w, r, err)
+		return nil, false
+	}
+	return text, true
+}
+
+// unreadBody answers why a body could not be read.
+func unreadBody(w http.ResponseWriter, r *http.Request, err error) {
 	if long := new(http.MaxBytesError); errors.As(err, &long) {
 		fail(w, r, tooLarge, "a body has at most %d bytes", long.Limit)
-		return false
+		return
 	}
 	fail(w, r, badRequest, "reading the body: %v", err)
-	return false
 }

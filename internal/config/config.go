@@ -207,6 +207,10 @@ type HTTP struct {
 	CORS []string `yaml:"cors"`
 	// How many requests a second each token, or without tokens each address, may make; 0: as many as it likes.
 	Rate int `yaml:"rate"`
+	// The folder in which segment files may be written by the API and the console (scope `write`); empty: none may. Its files are read
+	// beside those of `segments`, of which it may be one. What is saved takes force when ruas starts the next time: raise `rules_version`
+	// with it where there are several workers, and let them share the folder.
+	Rules string `yaml:"rules" path:"true"`
 }
 
 // Token is a bearer token, of which only the hash is known.

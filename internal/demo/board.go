@@ -39,6 +39,17 @@ func newBoard(segments []*rule.Segment, opening time.Time) *board {
 	return b
 }
 
+// follow takes the segments of changed rules: those that stay keep their members, and what happens in others counts from nobody.
+func (b *board) follow(segments []*rule.Segment) {
+	rows := newBoard(segments, b.opening).rows
+	for name := range rows {
+		if r := b.rows[name]; r != nil {
+			rows[name] = r
+		}
+	}
+	b.rows = rows
+}
+
 // apply counts a change. It is true where the change is news, not history.
 func (b *board) apply(c *api.Change) bool {
 	r := b.rows[c.Segment]

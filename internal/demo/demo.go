@@ -11,6 +11,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -29,12 +30,17 @@ import (
 	"github.com/ruas/ruas/internal/metrics"
 	"github.com/ruas/ruas/internal/pipeline"
 	"github.com/ruas/ruas/internal/redis"
+	"github.com/ruas/ruas/internal/rulefiles"
 )
 
 // Options says what to show. A zero number stands for its default.
 type Options struct {
 	Engine *engine.Engine
 	Schema *event.Schema
+	// Rules are the files that Engine was compiled from; nil: the API tells none.
+	Rules *rulefiles.Store
+	// Switch brings other rules while the demo runs; nil: none come.
+	Switch *Switch
 	// Speed is how many times as fast the shop's time runs. 60.
 	Speed     float64
 	Customers int    // at the opening; the shop's default
@@ -83,13 +89,18 @@ func Run(ctx context.Context, opt Options) error {
 	}
 	defer d.stop()
 	d.screen = screen
+	return d.run(ctx)
+}
+
+// run lets everything work until the context is cancelled.
+func (d *demo) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		// The history first: where all sources are at their ends the clock follows the present, and all of it would be late.
 		if err := d.producer.history(ctx, d.client); err != nil {
 			return ended(err)
 		}
-		group.Go(func() error { return d.pipeline.Run(ctx) })
+		group.Go(func() error { return d.work(ctx) })
 		return ended(d.producer.run(ctx, d.client))
 	})
 	group.Go(func() error { return d.follow(ctx) })
@@ -116,7 +127,8 @@ type demo struct {
 	client   *kgo.Client // the shop's, and the reader of changes
 	kafka    *kafka.Kafka
 	redis    *redis.Redis
-	pipeline *pipeline.Pipeline
+	engine   atomic.Pointer[engine.Engine] // the rules in force
+	pipeline atomic.Pointer[pipeline.Pipeline]
 	producer *producer
 	history  *history
 	registry *prometheus.Registry
@@ -136,6 +148,7 @@ func start(ctx context.Context, opt Options) (d *demo, err error) {
 	}
 	now := time.Now()
 	d = &demo{opt: opt, clock: shopClock{opening: now, start: now, speed: opt.Speed}, registry: prometheus.NewRegistry()}
+	d.engine.Store(opt.Engine)
 	d.history = newHistory(now.UnixMilli(), d.metrics())
 	defer func() {
 		if err != nil {
@@ -181,24 +194,31 @@ func (d *demo) connect() error {
 	if d.redis, err = redis.New(redis.Options{Addresses: []string{d.mini.Addr()}, Prefix: "ruas:", Group: group, Logger: d.opt.Logger}); err != nil {
 		return err
 	}
+	return d.newPipeline()
+}
+
+// newPipeline makes the pipeline of the rules in force.
+func (d *demo) newPipeline() error {
 	partition, err := kafka.Partitioner("murmur2")
 	if err != nil {
 		return err
 	}
+	e := d.engine.Load()
 	sources := make([]pipeline.Source, len(topics))
 	for i, topic := range topics {
 		sources[i] = pipeline.Source{
 			Name: topic, Topic: topic, Delay: time.Duration(float64(lag) * d.opt.Speed),
 			NewDecoder: func() (pipeline.Decoder, error) {
-				return event.NewDecoder(d.opt.Schema, event.Source{Name: topic}, d.opt.Engine.Needs())
+				return event.NewDecoder(d.opt.Schema, event.Source{Name: topic}, e.Needs())
 			},
 		}
 	}
-	d.pipeline, err = pipeline.New(pipeline.Options{
-		Log: d.kafka, View: d.redis, Engine: d.opt.Engine, Sources: sources,
+	p, err := pipeline.New(pipeline.Options{
+		Log: d.kafka, View: d.redis, Engine: e, Sources: sources,
 		Changes: changesTopic, State: stateTopic, DeadLetters: "dead-letters", Memberships: "segment-memberships", Forget: forgetTopic,
 		Now: d.clock.now, Partition: partition, Logger: d.opt.Logger, Observer: d.history,
 	})
+	d.pipeline.Store(p)
 	return err
 }
 
@@ -268,11 +288,12 @@ func (d *demo) serve(ctx context.Context) error {
 		return err
 	}
 	handler := api.New(api.Options{
-		Engine: func() *engine.Engine { return d.opt.Engine }, Schema: d.opt.Schema, View: d.redis.Reader(partitions, partition), Feed: d.feed,
+		Engine: d.engine.Load, Schema: d.opt.Schema, Rules: d.opt.Rules, View: d.redis.Reader(partitions, partition), Feed: d.feed,
 		Log: changesLog{d.kafka}, Requests: forgetting{d.kafka, partition}, Console: console.Handler(), Logger: d.opt.Logger,
+		Access: api.Access{Local: loopback(d.listener.Addr())},
 	})
 	ready := func() error {
-		if ok, why := d.pipeline.Ready(); !ok {
+		if ok, why := d.pipeline.Load().Ready(); !ok {
 			return errors.New(why)
 		}
 		return nil
@@ -282,11 +303,21 @@ func (d *demo) serve(ctx context.Context) error {
 
 // metrics measures the pipeline as a worker's is, by the shop's clock.
 func (d *demo) metrics() *metrics.Metrics {
-	var names []string
-	for _, s := range d.opt.Engine.Segments() {
-		names = append(names, s.Name)
+	return metrics.New(metrics.Options{Registry: d.registry, Sources: topics, Segments: names(d.opt.Engine), Version: "demo", Now: d.clock.now})
+}
+
+func names(e *engine.Engine) []string {
+	out := make([]string, len(e.Segments()))
+	for i, s := range e.Segments() {
+		out[i] = s.Name
 	}
-	return metrics.New(metrics.Options{Registry: d.registry, Sources: topics, Segments: names, Version: "demo", Now: d.clock.now})
+	return out
+}
+
+// loopback tells whether only this machine can ask.
+func loopback(address net.Addr) bool {
+	at, ok := address.(*net.TCPAddr)
+	return ok && at.IP.IsLoopback()
 }
 
 // changesLog is the changes topic as the API reads it.

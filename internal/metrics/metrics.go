@@ -3,8 +3,10 @@
 package metrics
 
 import (
+	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,8 +31,15 @@ type Metrics struct {
 	writes       prometheus.Histogram
 	clocks       *clocks
 
-	sources       []string
-	joins, leaves []prometheus.Counter // by segment
+	sources  []string
+	changes  *prometheus.CounterVec // by segment and kind
+	segments atomic.Pointer[segmentCounters]
+}
+
+// segmentCounters count by segment, in the engine's order.
+type segmentCounters struct {
+	names         []string
+	joins, leaves []prometheus.Counter
 }
 
 var _ pipeline.Observer = (*Metrics)(nil)
@@ -77,19 +86,34 @@ func New(opt Options) *Metrics {
 			desc: prometheus.NewDesc("ruas_clock_lag_seconds", "By how much a partition's clock is behind the present.", []string{"partition"}, nil),
 		},
 		sources: opt.Sources,
+		changes: counters("changes_total", "Changes published.", "segment", "change"),
 	}
-	changes := counters("changes_total", "Changes published.", "segment", "change")
-	for _, segment := range opt.Segments {
-		m.joins = append(m.joins, changes.WithLabelValues(segment, "join"))
-		m.leaves = append(m.leaves, changes.WithLabelValues(segment, "leave"))
-	}
+	m.SetSegments(opt.Segments)
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: "ruas", Name: "build_info", Help: "1, with the version.", ConstLabels: prometheus.Labels{"version": opt.Version},
 	})
 	info.Set(1)
-	opt.Registry.MustRegister(m.events, changes, m.deadLetters, m.lag, m.deadlines, m.warming, m.fired, m.customers, m.stateBytes, m.shed, m.transactions, m.writes,
+	opt.Registry.MustRegister(m.events, m.changes, m.deadLetters, m.lag, m.deadlines, m.warming, m.fired, m.customers, m.stateBytes, m.shed, m.transactions, m.writes,
 		m.clocks, info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+// SetSegments says that the pipeline to come has other segments, in the engine's order. Those that stay are counted on.
+func (m *Metrics) SetSegments(names []string) {
+	next := &segmentCounters{names: names}
+	for _, segment := range names {
+		next.joins = append(next.joins, m.changes.WithLabelValues(segment, "join"))
+		next.leaves = append(next.leaves, m.changes.WithLabelValues(segment, "leave"))
+	}
+	before := m.segments.Swap(next)
+	if before == nil {
+		return
+	}
+	for _, segment := range before.names {
+		if !slices.Contains(names, segment) {
+			m.changes.DeletePartialMatch(prometheus.Labels{"segment": segment})
+		}
+	}
 }
 
 func label(number int32) string { return strconv.Itoa(int(number)) }
@@ -99,11 +123,12 @@ func (m *Metrics) Committed(number int32, c pipeline.Committed) {
 	for i, n := range c.Events {
 		m.events.WithLabelValues(m.sources[i], label(number)).Add(float64(n))
 	}
+	segments := m.segments.Load()
 	for i, n := range c.Joins {
-		m.joins[i].Add(float64(n))
+		segments.joins[i].Add(float64(n))
 	}
 	for i, n := range c.Leaves {
-		m.leaves[i].Add(float64(n))
+		segments.leaves[i].Add(float64(n))
 	}
 	for reason, n := range c.Reasons {
 		m.deadLetters.WithLabelValues(reason).Add(float64(n))

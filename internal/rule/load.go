@@ -15,18 +15,26 @@ import (
 	"github.com/ruas/ruas/internal/suggest"
 )
 
-// Load reads rule files: each path is a file, or a folder whose *.yaml and *.yml files are read (not those of folders within, nor those
-// that begin with a dot). The error is Errors where files could be read and hold mistakes, all of all files in one.
+// Load reads rule files and checks them. The error is Errors where files could be read and hold mistakes, all of all files in one.
 func Load(schema *event.Schema, paths []string) (*Set, error) {
+	files, err := Read(paths)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(schema, files)
+}
+
+// Read reads rule files: each path is a file, or a folder whose Files are read. The error is Errors where a folder holds none.
+func Read(paths []string) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	var errs Errors
 	for _, path := range paths {
-		names, err := ruleFiles(path)
+		names, err := Files(path)
 		if err != nil {
 			return nil, err
 		}
 		if len(names) == 0 {
-			errs = append(errs, &Error{File: path, Message: "there is no rule file in this folder: write one that ends in .yaml"})
+			errs = append(errs, NoFiles(path))
 		}
 		for _, name := range names {
 			content, err := os.ReadFile(name)
@@ -39,11 +47,17 @@ func Load(schema *event.Schema, paths []string) (*Set, error) {
 	if len(errs) > 0 {
 		return nil, errs
 	}
-	return Parse(schema, files)
+	return files, nil
 }
 
-// ruleFiles gives the rule files of a path, cleaned, so that a file named twice is read once.
-func ruleFiles(path string) ([]string, error) {
+// NoFiles is the mistake of a folder without a rule file.
+func NoFiles(folder string) *Error {
+	return &Error{File: folder, Message: "there is no rule file in this folder: write one that ends in .yaml"}
+}
+
+// Files gives the rule files of a path, cleaned, so that a file named twice is read once: the path itself where it is a file, of a folder
+// its *.yaml and *.yml files (not those of folders within, nor those that begin with a dot).
+func Files(path string) ([]string, error) {
 	path = filepath.Clean(path)
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
