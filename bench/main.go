@@ -30,7 +30,7 @@ type options struct {
 	results           string
 	quick, keep       bool
 	settle            time.Duration // before something begins
-	warmUp, steady    time.Duration // of latency: at the steady rate, before and while it is measured
+	warmUp, steady    time.Duration // of latency and api: at the steady rate, before and while it is measured
 	lead              time.Duration // before the first of many deadlines
 }
 
@@ -45,21 +45,27 @@ func (o options) takes(name string) bool {
 	return len(o.peers) == 0 || slices.Contains(o.peers, name) || slices.Contains(o.peers, family)
 }
 
+// measures tells whether a measure is wanted.
+func (o options) measures(m measure) bool { return len(o.only) == 0 || slices.Contains(o.only, m.name) }
+
 // measure is one part of the bench.
 type measure struct {
 	name string
 	take func(*bench) error
+	// peers says that others than ruas are measured too.
+	peers bool
 }
 
 var measures = []measure{
-	{"drain", (*bench).drain},
-	{"latency", (*bench).latency},
-	{"rules", (*bench).manyRules},
-	{"memory", (*bench).memory},
-	{"time", (*bench).lateness},
-	{"recovery", (*bench).recovery},
-	{"replay", (*bench).replay},
-	{"workers", (*bench).workers},
+	{"drain", (*bench).drain, true},
+	{"latency", (*bench).latency, true},
+	{"rules", (*bench).manyRules, false},
+	{"memory", (*bench).memory, false},
+	{"time", (*bench).lateness, false},
+	{"recovery", (*bench).recovery, false},
+	{"replay", (*bench).replay, false},
+	{"workers", (*bench).workers, false},
+	{"api", (*bench).api, false},
 }
 
 func main() {
@@ -140,7 +146,7 @@ func bench1(ctx context.Context, opt options) (err error) {
 		return err
 	}
 	for _, m := range measures {
-		if len(opt.only) > 0 && !slices.Contains(opt.only, m.name) {
+		if !opt.measures(m) {
 			continue
 		}
 		began := time.Now()

@@ -85,9 +85,18 @@ func (s *started) first(ctx context.Context, p program) error {
 
 // startRuas starts a worker.
 func (b *bench) startRuas(j job) (*process, error) {
-	segments, err := b.rules(j.rules)
+	file, err := b.configure(j, "")
 	if err != nil {
 		return nil, err
+	}
+	return b.start("ruas", b.program("ruas"), "run", "-c", file)
+}
+
+// configure writes a configuration of ruas that answers HTTP at an address; "": not at all.
+func (b *bench) configure(j job, address string) (file string, err error) {
+	segments, err := b.rules(j.rules)
+	if err != nil {
+		return "", err
 	}
 	config := fmt.Sprintf(`
 kafka: {brokers: [%q], group: %s}
@@ -98,16 +107,13 @@ sources:
   purchases: {topic: %s}
   browsing: {topic: %s}
   devices: {topic: %s}
-http: {listen: ""}
+http: {listen: %q}
 admin: {listen: ""}
 log: {format: json}
 %s
-`, b.kafka.Addresses[0], j.app, b.redis.Addresses[0], segments, j.out(), j.app, j.app, j.topics[0], j.topics[1], j.topics[2], j.config)
-	file := filepath.Join(b.TempDir(), "ruas.yaml")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		return nil, err
-	}
-	return b.start("ruas", b.program("ruas"), "run", "-c", file)
+`, b.kafka.Addresses[0], j.app, b.redis.Addresses[0], segments, j.out(), j.app, j.app, j.topics[0], j.topics[1], j.topics[2], address, j.config)
+	file = filepath.Join(b.TempDir(), "ruas.yaml")
+	return file, os.WriteFile(file, []byte(config), 0o600)
 }
 
 // program is the path of something that was built.
@@ -158,10 +164,11 @@ func (b *bench) wanted(list []program) []program {
 	return chosen
 }
 
-// build builds the programs.
+// build builds the programs that are measured.
 func (b *bench) build() error {
+	peers := slices.ContainsFunc(measures, func(m measure) bool { return m.peers && b.opt.measures(m) })
 	for _, name := range []string{"cmd/ruas", "bench/ceiling", "bench/naive"} {
-		if !b.opt.takes(filepath.Base(name)) {
+		if base := filepath.Base(name); !b.opt.takes(base) || base != ruas.name && !peers {
 			continue
 		}
 		progress("building %s", name)
@@ -169,7 +176,7 @@ func (b *bench) build() error {
 			return err
 		}
 	}
-	if !slices.ContainsFunc([]string{rocksdb, expert, "flink"}, b.opt.takes) {
+	if !peers || !slices.ContainsFunc([]string{rocksdb, expert, "flink"}, b.opt.takes) {
 		return nil
 	}
 	progress("building bench/peers")

@@ -116,6 +116,12 @@ var details = []detail{
 		{"events/s", plain, value(rate)}, {"all workers, CPU s a million", plain, value(workerCPU)}, {"broker", plain, value(brokerCPU)},
 		{"Redis", plain, value(redisCPU)}, {"peak memory, all told", mebibytes, value(peakRSS)},
 	}},
+	{"api", "The API beside the pipeline", []column{
+		{"p50", milliseconds, value("p50_seconds")}, {"p99", milliseconds, value("p99_seconds")}, {"p99.9", milliseconds, value("p999_seconds")},
+		{"requests/s", plain, value("requests_per_second")}, {"API, CPU s a million requests", plain, value(apiCPU)}, {"of a core", plain, value("api_cpu_share")},
+		{"Redis", plain, value("redis_cpu_share")}, {"worker", plain, value("worker_cpu_share")}, {"broker", plain, value("broker_cpu_share")},
+		{"events/s", plain, value(rate)}, {"API's peak memory", mebibytes, value("api_peak_rss_bytes")},
+	}},
 }
 
 func (r reader) detail(w io.Writer, d detail) {

@@ -139,6 +139,7 @@ func targets() []target {
 		target{"replay on one core: events a second", perSecond, replayed, atLeast(500_000), atLeast(1_000_000)},
 		target{"… peak memory with four times the events", times, replayGrowth, atMost(1.25), nil},
 		target{"… CPU, of DuckDB's final memberships", times, replayAgainstSQL, nil, below(1)},
+		target{"API: a customer at 2,000 requests a second beside the pipeline, p99", milliseconds, of("api", "ruas", "p99_seconds"), below(5e-3), nil},
 	)
 }
 
