@@ -115,7 +115,7 @@ type bench struct {
 }
 
 // newBench starts a server; change may alter its options.
-func newBench(t *testing.T, change func(*Options)) *bench {
+func newBench(t testing.TB, change func(*Options)) *bench {
 	t.Helper()
 	schema, err := event.LoadSchema()
 	if err != nil {

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -45,36 +46,40 @@ func (r *Redis) Reader(partitions int32, partition func(key []byte, n int32) int
 // of gives the partition of a customer.
 func (r *Reader) of(id string) int32 { return r.partition([]byte(id), int32(len(r.keys))) }
 
+// asked is a customer who is asked for: where their state is, and what reads it.
+type asked struct {
+	number     int // among those who are asked for
+	shard, key int
+	field      int // of read
+	meta, read *goredis.SliceCmd
+}
+
 // Customers gives what the view holds of customers, in the order of their ids.
 func (r *Reader) Customers(ctx context.Context, ids []string) ([]view.Customer, error) {
-	type place struct{ shard, key, field int }
-	var (
-		places = make([]place, len(ids))
-		fields = make(map[int]*[stateKeys][]string)
-		metas  = make(map[int]*goredis.SliceCmd)
-		reads  = make(map[int]*[stateKeys]*goredis.SliceCmd)
-	)
+	list := make([]asked, len(ids))
 	for i, id := range ids {
-		at := place{shard: int(r.of(id)), key: stateKey(id)}
-		if fields[at.shard] == nil {
-			fields[at.shard] = new([stateKeys][]string)
-		}
-		list := &fields[at.shard][at.key]
-		if len(*list) == 0 {
-			*list = append(*list, mark)
-		}
-		at.field = len(*list)
-		*list = append(*list, id)
-		places[i] = at
+		list[i] = asked{number: i, shard: int(r.of(id)), key: stateKey(id)}
 	}
+	slices.SortFunc(list, func(a, b asked) int {
+		return cmp.Or(a.shard-b.shard, a.key-b.key, a.number-b.number)
+	})
 	cmds, err := r.cl.Pipelined(ctx, func(p goredis.Pipeliner) error {
-		for shard, lists := range fields {
-			metas[shard] = standing(ctx, p, r.keys[shard])
-			reads[shard] = new([stateKeys]*goredis.SliceCmd)
-			for key, list := range lists {
-				if len(list) > 0 {
-					reads[shard][key] = p.HMGet(ctx, r.keys[shard].states[key], list...)
-				}
+		for from := 0; from < len(list); { // those whose states are in one key are read together
+			at := list[from]
+			if from > 0 && list[from-1].shard == at.shard {
+				at.meta = list[from-1].meta
+			} else {
+				at.meta = standing(ctx, p, r.keys[at.shard])
+			}
+			fields := []string{mark}
+			to := from
+			for ; to < len(list) && list[to].shard == at.shard && list[to].key == at.key; to++ {
+				list[to].field = len(fields)
+				fields = append(fields, ids[list[to].number])
+			}
+			at.read = p.HMGet(ctx, r.keys[at.shard].states[at.key], fields...)
+			for ; from < to; from++ {
+				list[from].meta, list[from].read = at.meta, at.read
 			}
 		}
 		return nil
@@ -83,17 +88,18 @@ func (r *Reader) Customers(ctx context.Context, ids []string) ([]view.Customer, 
 		return nil, err
 	}
 	customers := make([]view.Customer, len(ids))
-	for i, id := range ids {
-		at := places[i]
-		record, stands, err := r.stands(at.shard, metas[at.shard])
+	for i := range list {
+		at := &list[i]
+		record, stands, err := r.stands(at.shard, at.meta)
 		if err != nil {
 			return nil, err
 		}
-		got := reads[at.shard][at.key].Val()
+		got := at.read.Val()
 		if got[0] == nil {
 			return nil, ErrNotReady
 		}
-		customers[i] = view.Customer{ID: id, Standing: stands}
+		c := &customers[at.number]
+		*c = view.Customer{ID: ids[at.number], Standing: stands}
 		value, ok := got[at.field].(string)
 		if !ok {
 			continue
@@ -102,9 +108,9 @@ func (r *Reader) Customers(ctx context.Context, ids []string) ([]view.Customer, 
 		if err != nil {
 			return nil, fmt.Errorf("reading a customer of partition %d: %w", at.shard, err)
 		}
-		customers[i].State = state
+		c.State = state
 		if record.Decided(generation) {
-			customers[i].Rules = record.Rules
+			c.Rules = record.Rules
 		}
 	}
 	return customers, nil
