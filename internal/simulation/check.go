@@ -211,8 +211,8 @@ func (w *world) checkRedis(p int32, read *reader, want *reference, redis snapsho
 			return fmt.Errorf("partition %d: Redis holds %q of customer %s, and %q is committed", p, held[id], id, value)
 		}
 		k := want.customers[id]
-		if k == nil {
-			return fmt.Errorf("partition %d: customer %s has a state and no event", p, id)
+		if k == nil || k.empty() {
+			return fmt.Errorf("partition %d: nothing is known of customer %s, and %q is committed", p, id, value)
 		}
 		if at := k.due(); at != pipeline.Never {
 			if score, ok := deadlines[id]; !ok || int64(score) > at {
@@ -239,6 +239,12 @@ func (w *world) checkRedis(p int32, read *reader, want *reference, redis snapsho
 	}
 	if err := w.checkLists(p, read, want, committed); err != nil {
 		return err
+	}
+	w.forgotten += want.forgotten
+	for _, k := range want.customers {
+		if k.gone && k.empty() {
+			w.gone++
+		}
 	}
 	for m := range members {
 		return fmt.Errorf("partition %d: Redis has the member %q, who is none", p, m)

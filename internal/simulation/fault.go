@@ -187,3 +187,24 @@ func newFaults(rnd *rand.Rand, lasts time.Duration) []Fault {
 	slices.SortStableFunc(faults, func(a, b Fault) int { return int(a.At - b.At) })
 	return faults
 }
+
+// forgettingFaults go with requests to forget: a worker ends, freezes or hears nothing any more at one of the first requests to a server
+// behind one. One seed after the other takes the effects in turn.
+func forgettingFaults(rnd *rand.Rand, s *Scenario) []Fault {
+	kinds := []Kind{crashBefore, crashAfter, pauseBefore, silenceAfter, loseAnswer}
+	var asked []time.Duration
+	for _, ev := range s.Load.Events {
+		if ev.Forget {
+			asked = append(asked, ev.At)
+		}
+	}
+	faults := make([]Fault, 3)
+	for i := range faults {
+		n := s.Seed/aboutForgetting + uint64(i)*7
+		faults[i] = Fault{
+			Kind: kinds[n/uint64(len(effects))%uint64(len(kinds))], Request: effects[n%uint64(len(effects))].name, Nth: 1 + rnd.IntN(3),
+			At: asked[rnd.IntN(len(asked))], Worker: rnd.IntN(s.Workers), For: (50*time.Millisecond + time.Duration(rnd.Int64N(int64(15*time.Second)))).Round(time.Millisecond),
+		}
+	}
+	return faults
+}

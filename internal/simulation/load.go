@@ -154,6 +154,36 @@ func (l Load) forget(rnd *rand.Rand) Load {
 	return l
 }
 
+// forgetKnown adds requests to forget customers who have events, near one of these. Half of them have none that is produced later, some are
+// asked about twice.
+func (l Load) forgetKnown(rnd *rand.Rand) Load {
+	away := make(map[string]time.Duration) // since when
+	var requests []Event
+	for n := range 6 + rnd.IntN(15) {
+		of := l.Events[rnd.IntN(len(l.Events))]
+		ev := Event{At: of.At + time.Duration(rnd.IntN(3000))*time.Millisecond, Forget: true, Key: of.Key}
+		if rnd.IntN(2) == 0 {
+			ev.At = of.At
+		}
+		if _, ok := away[ev.Key]; !ok && rnd.IntN(2) == 0 {
+			away[ev.Key] = ev.At
+		}
+		ev.Value = fmt.Appendf(nil, `{"id":"f%d","customer_id":%q,"requested_at":"2000-01-01T00:00:00.000Z"}`, n, ev.Key)
+		requests = append(requests, ev)
+		if rnd.IntN(4) == 0 {
+			ev.At += time.Duration(rnd.IntN(500)) * time.Millisecond
+			requests = append(requests, ev)
+		}
+	}
+	l.Events = slices.DeleteFunc(l.Events, func(ev Event) bool {
+		since, ok := away[ev.Key]
+		return ok && ev.At > since
+	})
+	l.Events = append(l.Events, requests...)
+	slices.SortStableFunc(l.Events, func(a, b Event) int { return int(a.At - b.At) })
+	return l
+}
+
 // value writes an event.
 func value(rnd *rand.Rand, ev Event, id string, at time.Time) []byte {
 	kind, more := "", ""

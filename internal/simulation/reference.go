@@ -28,13 +28,19 @@ type reference struct {
 	account []string
 	// rejected are the places of records that are no good, ahead of those beyond reach.
 	rejected []place
+	// forgotten counts requests that found somebody.
+	forgotten int
 }
 
 // known is a customer, and the events that wait for their time.
 type known struct {
 	state  *engine.Customer
 	asides []aside
+	gone   bool // they were forgotten once
 }
+
+// empty tells whether nothing is known of the customer, as of one who was forgotten and did not come back.
+func (k *known) empty() bool { return k.state.Empty() && len(k.asides) == 0 }
 
 type aside struct {
 	time   int64
@@ -140,7 +146,10 @@ func (r *reference) forget(requests []*kgo.Record) {
 			continue
 		}
 		if k := r.customers[request.Customer]; k != nil {
-			k.asides = nil
+			if !k.empty() {
+				r.forgotten++
+			}
+			k.asides, k.gone = nil, true
 			r.out = r.engine.Forget(k.state, r.clock, r.out)
 		}
 	}

@@ -14,6 +14,7 @@ package simulation
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -33,7 +34,10 @@ type Scenario struct {
 	// After: the run goes on for a while when nothing goes wrong any more.
 	After bool
 	// Small batches, caches and windows of deadlines.
-	Small  bool
+	Small bool
+	// Forgetting: most requests are to forget somebody who is known, half of whom stay away, and workers crash when they do it.
+	Forgetting bool
+
 	Load   Load
 	Faults []Fault
 }
@@ -51,7 +55,9 @@ func New(seed uint64) *Scenario {
 		Records:    rnd.IntN(4) == 0,
 		Small:      rnd.IntN(2) == 0,
 		After:      rnd.IntN(6) == 0,
+		Forgetting: seed%aboutForgetting == 0,
 	}
+	s.Records = s.Records && !s.Forgetting // a replay knows no forgetting
 	for i := range s.Skew {
 		if rnd.IntN(3) == 0 {
 			s.Skew[i] = time.Duration(rnd.IntN(4001)-2000) * time.Millisecond
@@ -59,11 +65,19 @@ func New(seed uint64) *Scenario {
 	}
 	s.Load = newLoad(rnd, s.Records)
 	s.Faults = newFaults(rnd, s.Load.Lasts)
-	if !s.Records && rnd.IntN(2) == 0 { // a replay knows no forgetting
+	switch {
+	case s.Forgetting:
+		s.Load = s.Load.forgetKnown(rnd)
+		s.Faults = append(s.Faults, forgettingFaults(rnd, s)...)
+		slices.SortStableFunc(s.Faults, func(a, b Fault) int { return int(a.At - b.At) })
+	case !s.Records && rnd.IntN(2) == 0:
 		s.Load = s.Load.forget(rnd)
 	}
 	return s
 }
+
+// aboutForgetting is how many seeds there are to one that is.
+const aboutForgetting = 6
 
 // String shows the scenario, a fault a line, each with the number by which Keep knows it.
 func (s *Scenario) String() string {
@@ -72,7 +86,8 @@ func (s *Scenario) String() string {
 	if s.Records {
 		clock = "records"
 	}
-	fmt.Fprintf(&b, "seed %d: %d partitions, %d workers, clock: %s, small: %v, skew %v\n%v\n", s.Seed, s.Partitions, s.Workers, clock, s.Small, s.Skew, s.Load)
+	fmt.Fprintf(&b, "seed %d: %d partitions, %d workers, clock: %s, small: %v, forgetting: %v, skew %v\n%v\n", s.Seed, s.Partitions, s.Workers, clock, s.Small,
+		s.Forgetting, s.Skew, s.Load)
 	for i, f := range s.Faults {
 		if f.Kind != none {
 			fmt.Fprintf(&b, "  %2d  %v\n", i, f)
@@ -105,6 +120,8 @@ type Result struct {
 	// Changes that were published, Lasted in virtual time.
 	Changes int
 	Lasted  time.Duration
+	// Forgotten is how often somebody who was known was forgotten, Gone how many of them did not come back.
+	Forgotten, Gone int
 }
 
 // Run runs a scenario in a bubble of its own. It fails t only where the simulation itself cannot go on.
@@ -117,6 +134,7 @@ func Run(t *testing.T, s *Scenario) *Result {
 		w.run()
 		result.Wrong, result.Log = w.wrong, w.log.String()
 		result.Changes, result.Faults, result.Lasted = w.changes, w.injected, time.Since(w.began)
+		result.Forgotten, result.Gone = w.forgotten, w.gone
 	})
 	return result
 }

@@ -51,6 +51,8 @@ type account struct {
 	changes int
 	lasted  time.Duration
 	faults  map[simulation.Kind]int
+
+	forgotten, gone int
 }
 
 func (a *account) add(r *simulation.Result) {
@@ -59,6 +61,8 @@ func (a *account) add(r *simulation.Result) {
 	a.runs++
 	a.changes += r.Changes
 	a.lasted += r.Lasted
+	a.forgotten += r.Forgotten
+	a.gone += r.Gone
 	if a.faults == nil {
 		a.faults = make(map[simulation.Kind]int)
 	}
@@ -74,7 +78,8 @@ func (a *account) table() string {
 		fmt.Fprintf(&b, "%8d  %s\n", a.faults[kind], kind)
 		total += a.faults[kind]
 	}
-	return fmt.Sprintf("%d runs, %v of virtual time, %d changes, %d faults:\n%s", a.runs, a.lasted.Round(time.Minute), a.changes, total, b.String())
+	return fmt.Sprintf("%d runs, %v of virtual time, %d changes, %d times somebody was forgotten, %d of them for good, %d faults:\n%s",
+		a.runs, a.lasted.Round(time.Minute), a.changes, a.forgotten, a.gone, total, b.String())
 }
 
 func one(t *testing.T, seed uint64, all *account) {

@@ -42,7 +42,7 @@ func (w *world) start(slot int) {
 	wk.stop = cancel
 	w.mu.Lock()
 	if old := w.workers[slot]; old != nil {
-		w.gone = append(w.gone, old)
+		w.past = append(w.past, old)
 		old.mu.Lock()
 		wk.traps = old.traps
 		old.mu.Unlock()

@@ -72,13 +72,15 @@ type world struct {
 	full    bool                  // Redis takes no writes
 	refused map[*server.Peer]bool // connections whose transaction will be
 	snaps   []snapshot
-	gone    []*worker // that were replaced
+	past    []*worker // that were replaced
 	pending int       // things that are yet to be done
 	calm    bool      // nothing more goes wrong
 
 	wrong    []string
 	changes  int
 	injected map[Kind]int
+	// forgotten counts who was, gone those of whom nothing came after.
+	forgotten, gone int
 }
 
 // record is a log in virtual time.
@@ -150,7 +152,7 @@ func (w *world) own(more ...kgo.Opt) []kgo.Opt {
 
 // close ends everything that may still run.
 func (w *world) close() {
-	for _, wk := range append(w.gone, w.workers[:]...) {
+	for _, wk := range append(w.past, w.workers[:]...) {
 		if wk != nil {
 			wk.vanish()
 			<-wk.done
