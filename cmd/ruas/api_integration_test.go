@@ -17,18 +17,41 @@ import (
 	"testing"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
+
 	"github.com/ruas/ruas/client"
 	"github.com/ruas/ruas/internal/servers"
 )
 
-// TestAPI asks each operation once, of a replica beside a worker, on a real Kafka and Redis.
+// moreOfAPI asks operations that testAPI does not: a file of tests that brings an operation adds to it when it is initialised. Each runs
+// once on every kind of Redis, before a customer is forgotten.
+var moreOfAPI []func(t *testing.T, site *apiSite)
+
+// apiSite is a worker with a replica of the API beside it, of which the customer is a member of the segment "big".
+type apiSite struct {
+	*trial
+	ruas     *client.Client
+	customer string
+}
+
+// TestAPI asks each operation of openapi.yaml, of a replica beside a worker, on a real Kafka, and on a real Redis and a real Cluster.
 func TestAPI(t *testing.T) {
 	t.Parallel()
-	k, r := servers.Kafka(t), servers.Redis(t)
+	k := servers.Kafka(t)
+	for name, start := range map[string]func(servers.Owner) *servers.Servers{"redis": servers.Redis, "cluster": servers.RedisCluster} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testAPI(t, k, start(t), "-api-"+name)
+		})
+	}
+}
+
+func testAPI(t *testing.T, k, r *servers.Servers, suffix string) {
+	t.Helper()
 	hash := sha256.Sum256([]byte("s3cret"))
-	tokens := "RUAS_HTTP_TOKENS=[{name: test, sha256: " + hex.EncodeToString(hash[:]) + ", scopes: [read, forget]}]"
-	tr := newTrial(t, build(t), plain(t, k), "-api", "RUAS_KAFKA_BROKERS="+k.Addresses[0], "RUAS_REDIS_ADDRESSES="+r.Addresses[0],
-		"RUAS_TOPICS_FORGET=ruas-forget-api", "RUAS_TOPICS_MEMBERSHIPS=segment-memberships-api", tokens)
+	tokens := "RUAS_HTTP_TOKENS=[{name: test, sha256: " + hex.EncodeToString(hash[:]) + ", scopes: [read, write, forget]}]"
+	tr := newTrial(t, build(t), plain(t, k), suffix, "RUAS_KAFKA_BROKERS="+k.Addresses[0], "RUAS_REDIS_ADDRESSES="+strings.Join(r.Addresses, ","),
+		"RUAS_TOPICS_FORGET=ruas-forget"+suffix, "RUAS_TOPICS_MEMBERSHIPS=segment-memberships"+suffix, tokens)
 	for _, topic := range []string{"purchases", "browsing"} {
 		createTopicWith(t, tr.admin, tr.topic(topic), 2, nil)
 	}
@@ -122,6 +145,11 @@ func TestAPI(t *testing.T) {
 		t.Errorf("check: %s", got)
 	}
 
+	for _, more := range moreOfAPI {
+		more(t, &apiSite{trial: tr, ruas: ruas, customer: id})
+	}
+	tr.loseRedis(ctx, r, id, len(members))
+
 	forgotten, err := ruas.Forget(ctx, id)
 	if err != nil || !forgotten.Done || forgotten.Changes != 1 || forgotten.Changelog == nil || fmt.Sprint(forgotten.Request.Partition) != partition {
 		t.Fatalf("forgetting: %+v, %v", forgotten, err)
@@ -145,17 +173,64 @@ func TestAPI(t *testing.T) {
 	if want := []string{"join by event", "leave by forget"}; !slices.Equal(causes, want) {
 		t.Errorf("changes %q, want %q", causes, want)
 	}
+	without, err := tr.witness.unseen([]byte(tr.raw(ctx, http.MethodGet, "/openapi.json", "")))
+	if err != nil || len(without) > 0 {
+		t.Errorf("no test gets an answer from the operations %q: %v", without, err)
+	}
+}
+
+// loseRedis empties Redis, and asks until everything is there again: what is answered meanwhile is the truth, or that it is being built.
+func (tr *trial) loseRedis(ctx context.Context, r *servers.Servers, customer string, members int) {
+	tr.t.Helper()
+	cl := goredis.NewUniversalClient(&goredis.UniversalOptions{Addrs: r.Addresses})
+	defer func() { _ = cl.Close() }()
+	empty := func(ctx context.Context, node *goredis.Client) error { return node.FlushAll(ctx).Err() }
+	var err error
+	switch cl := cl.(type) {
+	case *goredis.ClusterClient:
+		err = cl.ForEachMaster(ctx, empty)
+	case *goredis.Client:
+		err = empty(ctx, cl)
+	}
+	if err != nil {
+		tr.t.Fatalf("emptying Redis: %v", err)
+	}
+	truth := map[string]string{
+		"/v1/customers/" + customer: `"segment":"big"`, "/v1/segments/big?window=none": fmt.Sprintf(`"members":%d,`, members),
+		"/v1/segments/big/members?limit=1000": customer, "/v1/customers/" + customer + "/segments/big/explain": `"member":true`,
+	}
+	built := 0
+	for len(truth) > 0 {
+		for path, part := range truth {
+			status, text := tr.ask(ctx, http.MethodGet, path, "")
+			switch {
+			case status == http.StatusServiceUnavailable:
+				built++
+			case status != http.StatusOK || !strings.Contains(text, part):
+				tr.t.Fatalf("after Redis was emptied, %s: %d %s", path, status, text)
+			default:
+				delete(truth, path)
+			}
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	if built == 0 {
+		tr.t.Error("nobody noticed that Redis was emptied: the test proves nothing")
+	}
 }
 
 // replica starts a process that serves the API alone, and returns what asks it.
 func (tr *trial) replica() *client.Client {
 	tr.t.Helper()
-	http := servers.Ports(tr.t, 1)[0]
+	address := servers.Ports(tr.t, 1)[0]
 	cmd := exec.Command(tr.binary, "api", "-c", filepath.Join(tr.folder, "ruas.yaml"))
-	cmd.Env = slices.Concat([]string{"RUAS_HTTP_LISTEN=" + http}, tr.environ)
-	launch(tr.t, "replica", cmd, http).working()
-	tr.http = "http://" + http
-	c, err := client.New(tr.http, client.WithToken("s3cret"))
+	cmd.Env = slices.Concat([]string{"RUAS_HTTP_LISTEN=" + address}, tr.environ)
+	launch(tr.t, "replica", cmd, address).working()
+	tr.http = "http://" + address
+	if tr.witness == nil {
+		tr.witness = &witness{}
+	}
+	c, err := client.New(tr.http, client.WithToken("s3cret"), client.WithHTTP(&http.Client{Transport: tr.witness}))
 	if err != nil {
 		tr.t.Fatal(err)
 	}
@@ -165,20 +240,26 @@ func (tr *trial) replica() *client.Client {
 // raw asks the newest replica for what the client has no word for.
 func (tr *trial) raw(ctx context.Context, method, path, body string) string {
 	tr.t.Helper()
+	_, text := tr.ask(ctx, method, path, body)
+	return text
+}
+
+func (tr *trial) ask(ctx context.Context, method, path, body string) (status int, text string) {
+	tr.t.Helper()
 	request, err := http.NewRequestWithContext(ctx, method, tr.http+path, strings.NewReader(body))
 	if err != nil {
 		tr.t.Fatal(err)
 	}
 	request.Header.Set("Authorization", "Bearer s3cret")
 	request.Header.Set("Content-Type", "application/json")
-	answer, err := http.DefaultClient.Do(request)
+	answer, err := tr.witness.RoundTrip(request)
 	if err != nil {
 		tr.t.Fatal(err)
 	}
 	defer func() { _ = answer.Body.Close() }()
-	text, err := io.ReadAll(answer.Body)
+	all, err := io.ReadAll(answer.Body)
 	if err != nil {
 		tr.t.Fatal(err)
 	}
-	return string(text)
+	return answer.StatusCode, string(all)
 }

@@ -32,7 +32,8 @@ type trial struct {
 	client  *kgo.Client // the test's own
 	admin   *kadm.Client
 	bought  int
-	http    string // the address of the newest replica
+	http    string   // the address of the newest replica
+	witness *witness // of what was asked of it
 }
 
 func newTrial(t *testing.T, binary string, client *kgo.Client, suffix string, environ ...string) *trial {
