@@ -69,7 +69,7 @@ func walk(t *testing.T, each func(path string)) {
 }
 
 var (
-	fence  = regexp.MustCompile("(?ms)^ *```.*?^ *```$")
+	fence  = regexp.MustCompile("(?ms)^ *```.*?\\n *```$")
 	code   = regexp.MustCompile("`[^`\n]*`")
 	inline = regexp.MustCompile(`\]\(([^()\s]+)\)`)
 	html   = regexp.MustCompile(`<(?:img|a)[^>]* (?:src|href)="([^"]+)"`)

@@ -20,7 +20,7 @@ const (
 )
 
 // ErrVersion is returned for a state that a newer release wrote.
-var ErrVersion = errors.New("the state was written by a newer release of ruas: run that release or a newer one, or build the state anew under another kafka.group")
+var ErrVersion = errors.New("the state was written by a newer release of ruas: run that release or a newer one, or build the state anew under another kafka.group and topics.state")
 
 // What an encoded customer holds beside memberships.
 const (

@@ -88,7 +88,7 @@ func ParseTaskRecord(b []byte) (TaskRecord, error) {
 		return r, fmt.Errorf("reading a task record: %w", err)
 	}
 	if r.Version > recordVersion {
-		return r, &Refusal{Reason: fmt.Sprintf("the state was written by a newer ruas (task record version %d, this one reads up to %d): run that release or a newer one, or build the state anew under another kafka.group", r.Version, recordVersion)}
+		return r, &Refusal{Reason: fmt.Sprintf("the state was written by a newer ruas (task record version %d, this one reads up to %d): run that release or a newer one, or build the state anew under another kafka.group and topics.state", r.Version, recordVersion)}
 	}
 	return r, nil
 }
