@@ -15,6 +15,7 @@ import (
 	neturl "net/url"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -50,7 +51,7 @@ type tab struct {
 
 // The page does in Chromium what people come for, with the simulated shop behind it.
 func TestBrowser(t *testing.T) {
-	b := open(t, serve(t))
+	b := open(t, pretend(t, serve(t)))
 
 	t.Run("home", func(t *testing.T) {
 		b.follow(t, "#/")
@@ -99,10 +100,12 @@ func TestBrowser(t *testing.T) {
 	t.Run("a rule", func(t *testing.T) {
 		b.follow(t, "#/rules/cart_abandoner")
 		b.until(t, `document.querySelector(".verdict.in")`)
-		b.do(t, `const f = document.querySelector("textarea"); f.value = f.value.replace("purchase", "purchas"); f.dispatchEvent(new Event("input"))`)
+		b.want(t, `document.querySelector(".columns select").value`, "cart_abandonment.yaml")
+		b.want(t, `document.querySelector(".editor ~ .hint, .card .chips [aria-pressed=true]").title`, "cart_abandoner")
+		b.write(t, `f.value.replace('(purchase, "30m")', '(purchas, "30m")')`)
 		b.until(t, `document.querySelector(".verdict.out")`)
 		b.want(t, `document.querySelector(".under u").textContent`, "purchas")
-		b.want(t, `String(document.querySelector("button.strong").disabled)`, "true")
+		b.want(t, `[...document.querySelectorAll("button.strong")].map((b) => b.disabled).join()`, "true,true")
 		b.do(t, `document.querySelector(".mistakes .plain").click()`)
 		b.until(t, `document.querySelector(".verdict.in") && document.querySelector(".said").textContent.includes("no purchase within 30 minutes")`)
 		// Completion, by the type of what stands before the dot.
@@ -110,11 +113,70 @@ func TestBrowser(t *testing.T) {
 		b.until(t, `document.querySelector("#completions li code")?.textContent === "amount"`)
 		b.do(t, `document.querySelector("textarea").dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true }))`)
 		b.want(t, `document.querySelector("textarea").value.split("\n").at(-1)`, "    when: purchase.exists(p, p.amount")
+		b.press(t, `Discard changes`)
+		b.until(t, `document.querySelector(".verdict.in") && document.querySelector("textarea").value.includes("cart_abandoner:")`)
+	})
+
+	t.Run("what a rule would do", func(t *testing.T) {
+		b.follow(t, "#/rules/cart_abandoner")
+		b.until(t, `document.querySelector(".verdict.in")`)
+		b.write(t, `f.value.replace('purchase, "30m"', 'purchase, "2h"')`)
+		b.until(t, `document.querySelector(".said").textContent.includes("within 2 hours") && ![...document.querySelectorAll("button.strong")].some((b) => b.disabled)`)
+		b.do(t, `document.querySelector("textarea").dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", ctrlKey: true, bubbles: true, cancelable: true }))`)
+		b.until(t, `document.querySelector(".result .moves .joins b") && document.querySelector(".result .ids a")`)
+		// A look at one of them loses nothing.
+		b.do(t, `document.querySelector(".result .ids a").click()`)
+		b.until(t, `location.hash.startsWith("#/customers/") && !document.querySelector("textarea")`)
+		b.do(t, `history.back()`)
+		b.until(t, `document.querySelector("textarea")?.value.includes('purchase, "2h"') && document.querySelector(".verdict.in")`)
+		b.want(t, `document.querySelector(".differs .new").textContent.trim()`, `+     when: cart_add.last("24h").not_followed_by(purchase, "2h").size() > 0`)
+	})
+
+	t.Run("saving", func(t *testing.T) {
+		// Somebody else saves the file that is open here.
+		b.do(t, `fetch("/v1/rules/cart_abandonment.yaml").then(async (a) => {
+			const text = (await a.json()).text.replace("title: Left a cart behind", "title: Left a full cart behind");
+			window.other = (await fetch("/v1/rules/cart_abandonment.yaml", { method: "PUT", headers: { "If-Match": a.headers.get("ETag"), "Content-Type": "application/yaml" }, body: text })).status;
+		})`)
+		b.until(t, `window.other === 200`)
+		b.press(t, "Save")
+		b.until(t, `document.querySelector(".saved .diff .new")?.textContent.includes("Left a full cart behind")`)
+		b.press(t, "Save mine over theirs")
+		b.until(t, `document.querySelector(".saved .good")`)
+		// A file of one's own.
+		b.follow(t, "#/rules")
+		b.until(t, `document.querySelector("input.name")?.value === "my_segment.yaml" && document.querySelector(".verdict.in")`)
+		b.write(t, `f.value.replaceAll("my_segment", "eager")`)
+		b.until(t, `document.querySelector("input.name").value === "eager.yaml" && document.querySelector(".verdict.in")`)
+		b.do(t, `document.querySelector("textarea").dispatchEvent(new KeyboardEvent("keydown", { key: "s", ctrlKey: true, bubbles: true, cancelable: true }))`)
+		b.until(t, `document.querySelector(".saved .good") && location.hash === "#/rules/eager.yaml"`)
+		b.press(t, "Delete the file")
+		b.do(t, `document.querySelector("dialog[open] button[value=yes]").click()`)
+		b.until(t, `location.hash === "#/rules" && document.querySelector("input.name")?.value === "my_segment.yaml"`)
+	})
+
+	t.Run("beside all customers", func(t *testing.T) {
+		b.follow(t, "#/segments/families")
+		b.press(t, "Compare")
+		b.until(t, `document.querySelector(".beside tbody tr") && document.querySelectorAll(".paired svg").length > 5 && document.querySelector(".apart tbody tr")`)
+		b.press(t, "Average order")
+		b.until(t, `document.querySelector(".paired svg .one").getAttribute("width") > 0`)
+	})
+
+	t.Run("dead letters", func(t *testing.T) {
+		b.follow(t, "#/operations")
+		b.until(t, `document.querySelector("table.letters tbody tr")`)
+		b.do(t, `document.querySelector("table.letters .opens").click()`)
+		b.until(t, `document.querySelector(".inside:not([hidden]) pre")?.textContent.includes("\n")`)
+		b.do(t, `document.querySelector("table.letters tbody input").click()`)
+		b.press(t, "Send 1 again")
+		b.do(t, `document.querySelector("dialog[open] button[value=yes]").click()`)
+		b.until(t, `document.querySelector("b.good")?.textContent === "1 record sent again."`)
 	})
 
 	t.Run("operations", func(t *testing.T) {
 		b.follow(t, "#/operations")
-		b.until(t, `document.querySelectorAll(".wide tbody tr").length === 2 && document.querySelectorAll(".figure").length >= 5`)
+		b.until(t, `document.querySelectorAll(".wide table:not(.letters) tbody tr").length === 2 && document.querySelectorAll(".figure").length >= 5`)
 	})
 
 	t.Run("words", func(t *testing.T) {
@@ -364,6 +426,22 @@ func (b *tab) until(t *testing.T, condition string) {
 			t.Fatalf("never: %s\nthe page says:\n%s", condition, b.text(t, "document.body.innerText"))
 		}
 	}
+}
+
+// write changes the text of the editor: f is its field.
+func (b *tab) write(t *testing.T, expression string) {
+	t.Helper()
+	b.do(t, `const f = document.querySelector("textarea"), was = f.value, text = `+expression+`;
+		let at = 0; // the caret is where the text changes
+		while (at < text.length && was[at] === text[at]) at++;
+		f.value = text; f.setSelectionRange(at, at); f.dispatchEvent(new Event("input"))`)
+}
+
+// press presses a button by what it says.
+func (b *tab) press(t *testing.T, says string) {
+	t.Helper()
+	b.until(t, `[...document.querySelectorAll("button, a.plain")].some((b) => b.textContent === `+strconv.Quote(says)+` && b.checkVisibility() && !b.disabled)`)
+	b.do(t, `[...document.querySelectorAll("button, a.plain")].find((b) => b.textContent === `+strconv.Quote(says)+` && b.checkVisibility()).click()`)
 }
 
 func (b *tab) keys(t *testing.T, keys ...string) {

@@ -6,9 +6,10 @@ let token = recall("token", sessionStorage) || "";
 let askForToken = null, tellState = () => {}; // set by the shell
 
 export class Problem extends Error {
-  constructor(status, title, detail, id) {
+  // after is for how many seconds a server asks to wait before it is asked again; body is the whole answer.
+  constructor(status, title, detail, { id, after = 0, body = {} } = {}) {
     super(detail || title);
-    Object.assign(this, { status, title, id });
+    Object.assign(this, { status, title, id, after, body });
   }
 }
 
@@ -58,7 +59,8 @@ async function send(path, options = {}) {
 async function problem(answer) {
   let body = {};
   try { body = await answer.json(); } catch { /* the status says enough */ }
-  return new Problem(answer.status, body.title || answer.statusText, body.detail || body.error, body.request_id);
+  return new Problem(answer.status, body.title || answer.statusText, body.detail || body.error,
+    { id: body.request_id, after: Number(answer.headers.get("Retry-After")) || 0, body });
 }
 
 // get reads JSON. An answer that is none of the API's own is a Problem.
@@ -82,6 +84,25 @@ export async function post(path, body, signal) {
   const answer = await send(path, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" }, signal });
   if (!answer.ok) throw await problem(answer);
   return answer.json();
+}
+
+// getTagged is get with the ETag beside it: { body, tag }.
+export const getTagged = (path, signal) => tagged(path, { signal });
+
+// put writes a text where it is still what the tag says; without a tag, where there is nothing yet.
+export const put = (path, text, kind, tag) =>
+  tagged(path, { method: "PUT", body: text, headers: { "Content-Type": kind, ...(tag ? { "If-Match": tag } : { "If-None-Match": "*" }) } });
+
+// drop deletes; the answer's body, where there is one, is not read.
+export async function drop(path, tag) {
+  const answer = await send(path, { method: "DELETE", headers: tag ? { "If-Match": tag } : {} });
+  if (!answer.ok) throw await problem(answer);
+}
+
+async function tagged(path, options) {
+  const answer = await send(path, options);
+  if (!answer.ok) throw await problem(answer);
+  return { body: await answer.json(), tag: answer.headers.get("ETag") || "" };
 }
 
 // text reads what is not JSON: { ok, status, body }.

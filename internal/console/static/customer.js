@@ -103,7 +103,7 @@ function membership(id, m, signal) {
   const since = h("time"), next = h("span", { class: "next" }), inside = h("div");
   let x = null;
   const details = h("details", {}, h("summary", {}, h("b", { text: titleOf(m.segment) }), since, next), inside,
-    h("p", {}, h("a", { href: segmentLink(m.segment), text: t("customer.to.segment") })));
+    ways(m.segment));
   const node = h("li", {}, details);
   return {
     node,
@@ -133,6 +133,10 @@ function membership(id, m, signal) {
   };
 }
 
+// ways lead on from an explanation.
+const ways = (segment) => h("p", { class: "tools" }, h("a", { class: "plain", href: segmentLink(segment), text: t("customer.to.segment") }),
+  h("a", { class: "plain", href: "#/rules/" + encodeURIComponent(segment), text: t("rules.change") }));
+
 function* eventsOf(list) {
   for (const c of list) {
     for (const l of c.events || []) yield* l.events.filter((e) => e.type);
@@ -156,7 +160,7 @@ function whyNot(id, segments, signal) {
     fill(answer, skeleton(3));
     try {
       const x = await readExplanation(id, choice.value, signal);
-      fill(answer, x ? explanation(x) : note(t("explain.none")));
+      fill(answer, x ? [explanation(x), ways(choice.value)] : note(t("explain.none")));
     } catch (error) {
       if (!signal.aborted) fill(answer, note(error.message, "bad"));
     }

@@ -5,13 +5,14 @@ import { t } from "./text.js";
 
 const most = 8;
 
-// editor returns { node, text, mark, go, replace }. Places are lines and columns from 1, in characters, as the compiler tells them.
-export function editor({ text, label, words, onchange }) {
+// editor returns { node, text, set, mark, go, replace, line, show }. Places are lines and columns from 1, in characters, as the compiler tells
+// them. onmove is told when the caret may be on another line.
+export function editor({ text, label, words, onchange, onmove = () => {} }) {
   const under = h("pre", { class: "under", "aria-hidden": "true" });
   const list = h("ul", { class: "found", role: "listbox", id: "completions", "aria-label": t("rules.completions"), hidden: true });
   const said = h("p", { class: "note bad told", role: "status" });
   const field = h("textarea", {
-    class: "field", spellcheck: "false", autocomplete: "off", autocapitalize: "off", "aria-label": label, rows: 14, wrap: "off",
+    class: "field", spellcheck: "false", autocomplete: "off", autocapitalize: "off", "aria-label": label, rows: 18, wrap: "off",
     "aria-controls": "completions", "aria-describedby": "told",
   });
   said.id = "told";
@@ -55,6 +56,7 @@ export function editor({ text, label, words, onchange }) {
     const caret = field.selectionStart;
     const here = marks.find((m) => caret >= m.from && caret <= m.to) || marks.find((m) => line(m.from) === line(caret));
     said.textContent = here ? here.message : "";
+    onmove();
   };
   const line = (offset) => field.value.slice(0, offset).split("\n").length;
 
@@ -122,9 +124,11 @@ export function editor({ text, label, words, onchange }) {
   field.addEventListener("scroll", scroll);
   field.addEventListener("blur", close);
   field.addEventListener("click", () => { close(); tell(); });
-  field.addEventListener("keyup", (event) => { if (event.key.startsWith("Arrow") && list.hidden) tell(); });
+  field.addEventListener("keyup", (event) => { if (/^(Arrow|Page|Home|End)/.test(event.key) && list.hidden) tell(); });
   field.addEventListener("keydown", (event) => {
-    if (event.key === " " && event.ctrlKey) {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      close(); // the page's own
+    } else if (event.key === " " && event.ctrlKey) {
       event.preventDefault();
       suggest(true);
     } else if (!list.hidden && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
@@ -147,6 +151,26 @@ export function editor({ text, label, words, onchange }) {
   return {
     node: h("div", { class: "editor" }, h("div", { class: "sheet" }, under, field, list), said),
     text: () => field.value,
+    set(text) {
+      close();
+      const at = Math.min(field.selectionStart, text.length);
+      field.value = text;
+      field.setSelectionRange(at, at);
+      marks = [];
+      draw();
+      tell();
+      onchange();
+    },
+    line: () => line(field.selectionStart),
+    // show puts the caret on a line, and the line near the top.
+    show(number) {
+      field.focus({ preventScroll: true });
+      const at = place(number, 1);
+      field.setSelectionRange(at, at);
+      field.scrollTop = (number - 2) * parseFloat(getComputedStyle(field).lineHeight);
+      scroll();
+      tell();
+    },
     mark(mistakes) {
       marks = mistakes.filter((m) => m.line).map((m) => {
         const from = place(m.line, m.column), to = m.end_column ? place(m.line, m.end_column) : from + 1;

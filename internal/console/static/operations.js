@@ -4,30 +4,37 @@ import { h, fill, card, skeleton, note } from "./dom.js";
 import { t, number, span, moment, ago } from "./text.js";
 import { find, text } from "./api.js";
 import { parse } from "./metrics.js";
+import { letters } from "./letters.js";
 
 const every = 3000;
 
 export async function open({ signal, show }) {
-  const health = h("div", {}, skeleton(2)), partitions = h("div", {}, skeleton(3)), letters = h("div", {}, skeleton(2)), servers = h("div", {}, skeleton(2));
+  const health = h("div", {}, skeleton(2)), partitions = h("div", {}, skeleton(3)), counted = h("div", {}, skeleton(2)), servers = h("div", {}, skeleton(2));
+  const reasons = new Map(), list = letters(signal, () => reasons);
   const parts = {
     health: card(t("ops.health"), {}, health), partitions: card(t("ops.partitions"), {}, partitions),
-    letters: card(t("ops.letters"), {}, letters), servers: card(t("ops.servers"), {}, servers),
+    letters: card(t("ops.letters"), {}, counted, list.node), servers: card(t("ops.servers"), {}, servers),
   };
   show(h("div", {}, h("div", { class: "lead" }, h("h1", { text: t("nav.operations") }), h("p", { class: "summary", text: t("ops.about") })),
-    h("div", { class: "stack" }, parts.health, parts.partitions, h("div", { class: "halves" }, parts.letters, parts.servers))), t("nav.operations"));
-  let before = null;
+    h("div", { class: "stack" }, parts.health, parts.partitions, parts.letters, parts.servers)), t("nav.operations"));
+  let before = null, looked = false;
   const round = async () => {
-    const [ready, metrics, list] = await Promise.all([look("/readyz", signal), look("/metrics", signal), find("/v1/partitions", signal).catch((error) => ({ error }))]);
+    const [ready, metrics, all] = await Promise.all([look("/readyz", signal), look("/metrics", signal), find("/v1/partitions", signal).catch((error) => ({ error }))]);
     const m = metrics?.ok ? parse(metrics.body) : null;
     const now = { m, at: performance.now() };
     put(parts.health, health, ready || m ? healthOf(ready, m, before, now) : null);
-    put(parts.partitions, partitions, partitionsOf(list, m));
-    put(parts.letters, letters, m ? lettersOf(m) : null);
+    put(parts.partitions, partitions, partitionsOf(all, m));
+    if (m) for (const r of m.all("ruas_dead_letters_total")) if (r.value > 0) reasons.set(r.labels.reason, r.value);
+    if (!looked) put(parts.letters, counted, m ? lettersOf(m) : null);
     put(parts.servers, servers, m ? serversOf(m) : null);
     before = now;
   };
   await round();
+  // The letters themselves, where the server shows them; their numbers elsewhere.
+  looked = await list.load();
   if (signal.aborted) return;
+  if (looked) put(parts.letters, counted, []);
+  else list.node.remove();
   if (Object.values(parts).every((p) => p.hidden)) parts.health.after(note(t("ops.nothing")));
   const timer = setInterval(() => { if (!document.hidden) round().catch(() => {}); }, every);
   signal.addEventListener("abort", () => clearInterval(timer));

@@ -1,15 +1,21 @@
-// Trying a rule: the server's compiler says what is wrong with it and where, the words say what it means. Nothing is changed on the server:
-// a rule that is good is downloaded, and goes the way of all files.
+// Writing rules: the server's compiler says what is wrong and where, the words say what a rule means, a study what it would do. What is good
+// is saved where the server takes files, and downloaded elsewhere.
 
-import { h, fill, say, card, note } from "./dom.js";
+import { h, fill, card, note } from "./dom.js";
 import { t, number } from "./text.js";
 import { get, post, Problem } from "./api.js";
 import { readSegments } from "./segments.js";
-import { outline } from "./words.js";
+import { expand, outline } from "./words.js";
 import { said } from "./rule.js";
 import { editor } from "./editor.js";
+import { completions } from "./completions.js";
+import { definitions, keepDraft, readFiles, recallDraft, rest, yaml } from "./rulefiles.js";
+import { runner } from "./study.js";
+import { effect } from "./effect.js";
+import { saving } from "./saving.js";
 
-const settle = 250, mine = "rule.yaml", others = "in-force.yaml";
+const settle = 250, mine = "rule.yaml", others = "in-force.yaml", draftOf = "new rule";
+const ending = /\.ya?ml$/;
 
 const example = `segments:
   my_segment:
@@ -20,33 +26,94 @@ const example = `segments:
 `;
 
 export async function open(name, { signal, show }) {
-  const [segments, schema] = await Promise.all([readSegments(signal), get("/v1/schema", signal)]);
-  const start = segments.find((s) => s.name === name);
-  const verdict = h("p", { class: "verdict", role: "status" }), mistakes = h("ol", { class: "mistakes" }), meaning = h("div", { class: "said" });
-  const edit = editor({ text: start ? yaml(start) : example, label: t("rules.label"), words: completions(schema), onchange: () => later() });
-  const save = h("button", { class: "plain strong", type: "button", text: t("rules.download"), onclick: () => download((start?.name || "rule") + ".yaml", edit.text()) });
-  const choice = h("select", { "aria-label": t("rules.from"), onchange: () => { location.hash = choice.value ? "#/rules/" + encodeURIComponent(choice.value) : "#/rules"; } },
-    h("option", { value: "", text: t("rules.new") }),
-    [...segments].sort((a, b) => (a.title || a.name).localeCompare(b.title || b.name)).map((s) => h("option", { value: s.name, text: s.title || s.name })));
-  choice.value = start ? start.name : "";
-  show(h("div", {},
-    h("div", { class: "lead" }, h("h1", { text: t("nav.rules") }), h("p", { class: "summary", text: t("rules.about") })),
-    h("div", { class: "columns even" },
-      card(t("rules.rule"), { tools: choice }, edit.node, h("p", { class: "hint", text: t("rules.keys") })),
-      h("div", { class: "stack" },
-        card(t("rules.compiler"), {}, verdict, mistakes, save),
-        card(t("rules.words"), {}, meaning)))), t("nav.rules"));
+  const [segments, schema, known] = await Promise.all([readSegments(signal), get("/v1/schema", signal), readFiles(signal)]);
+  const file = choose(name, segments, known);
+  const draft = recallDraft(file.name || draftOf);
+  if (draft && draft.text !== file.base) Object.assign(file, { text: draft.text, base: draft.base, tag: draft.tag });
 
-  let timer = 0, asked = 0;
-  const later = () => {
-    clearTimeout(timer);
-    timer = setTimeout(check, settle);
+  const verdict = h("p", { class: "verdict", role: "status" }), mistakes = h("ol", { class: "mistakes" }), meaning = h("div", { class: "said" });
+  const chips = h("div", { class: "chips", role: "group", "aria-label": t("rules.segments") });
+  let timer = 0, asked = 0, defined = definitions(file.text), active = null, good = false, drawn = "";
+  const edit = editor({
+    text: file.text, label: t("rules.label"), words: completions(schema), onmove: () => look(),
+    onchange: () => {
+      clearTimeout(timer);
+      timer = setTimeout(check, settle);
+      panel.edited();
+      keepDraft(file.tag ? file.name : draftOf, edit.text() === file.base ? null : { text: edit.text(), base: file.base, tag: file.tag });
+    },
+  });
+  const panel = saving({
+    file, edit, signal, active: () => active,
+    changed() {
+      forget();
+      if (!naming) return;
+      // What was new has an address now, and its name for good.
+      naming.readOnly = true;
+      history.replaceState(null, "", "#/rules/" + encodeURIComponent(file.name));
+    },
+    removed() {
+      forget();
+      location.hash = "#/rules";
+    },
+  });
+  const forget = () => [file.name, draftOf].forEach((name) => keepDraft(name, null));
+  const preview = runner({
+    label: t("effect.count"), about: t("effect.about"), show: effect, signal,
+    ask: () => active && { segment: active.name, rules: edit.text() },
+  });
+  preview.button.title = "Ctrl+Enter";
+  const naming = file.tag || !known ? null : h("input", { class: "name", value: file.name, spellcheck: "false", autocomplete: "off", "aria-label": t("rules.name"), pattern: "[\\w.\\-]+\\.ya?ml", oninput: () => {
+    file.named = true;
+    rename(naming.value.trim());
+  } });
+  const rename = (to) => {
+    file.name = to;
+    if (naming && naming.value.trim() !== to) naming.value = to;
   };
-  const check = async () => {
+  const effectOf = h("span", { class: "note" });
+  show(h("div", {},
+    h("div", { class: "lead" }, h("h1", { text: t("nav.rules") }), h("p", { class: "summary", text: t(file.writable ? "rules.about.save" : "rules.about") })),
+    h("div", { class: "columns even" },
+      card(t("rules.rule"), { tools: [picker(file, segments, known), naming] }, chips, edit.node,
+        h("p", { class: "hint" }, keys("Ctrl+Space", t("rules.keys")), keys("Ctrl+Enter", t("effect.count")), file.writable ? keys("Ctrl+S", t("save")) : null), panel.node),
+      h("div", { class: "stack" },
+        card(t("rules.words"), {}, verdict, mistakes, meaning),
+        card(t("effect.title"), { tools: effectOf }, preview.node)))), file.tag ? file.name : t("nav.rules"));
+
+  // look follows the caret: the segment on whose lines it is, is the one that is said and counted.
+  function look() {
+    const here = edit.line(), all = defined.filter((d) => d.kind === "segments");
+    active = all.filter((d) => d.line <= here).at(-1) || all[0] || null;
+    const seen = JSON.stringify([active?.name, all.map((d) => [d.name, d.title])]);
+    if (seen === drawn) return;
+    drawn = seen;
+    fill(chips, all.map((d) => h("button", { class: "chip", type: "button", "aria-pressed": String(d.name === active?.name), title: d.name, text: d.title || d.name, onclick: () => edit.show(d.line) })));
+    chips.hidden = all.length < 2;
+    chips.scrollLeft = (chips.querySelector("[aria-pressed=true]")?.offsetLeft || 0) - chips.offsetLeft - 24; // on a phone they are one line
+    effectOf.textContent = active ? active.title || active.name : "";
+    preview.button.disabled = !good || !active;
+    preview.stale();
+    if (good) say();
+  }
+  function say() {
+    // Features stand for what the text says of them; those of other files, for what is in force.
+    expand([...schema.features, ...defined.filter((d) => d.expression)]);
+    fill(meaning, active?.when ? [h("h3", { text: t("rule.when.of", { segment: active.title || active.name }) }), said(outline(active.when)),
+      active.until ? [h("h3", { text: t("rule.until") }), said(outline(active.until))] : null] : null);
+  }
+
+  async function check() {
     const text = edit.text(), turn = ++asked;
+    defined = definitions(text);
+    if (naming && !file.named) rename((defined.find((d) => d.kind === "segments")?.name || "rules") + ".yaml");
+    look();
+    preview.stale();
+    const own = known ? file.name || mine : mine;
+    const files = known ? Object.fromEntries(known.files.filter((f) => f.name !== own).map((f) => [f.name, f.text])) : { [others]: rest(text, segments, schema) };
     let answer;
     try {
-      answer = await post("/v1/rules:check", { files: { [mine]: text, [others]: rest(text, segments, schema) } }, signal);
+      answer = await post("/v1/rules:check", { files: { ...files, [own]: text } }, signal);
     } catch (error) {
       if (signal.aborted || turn !== asked) return;
       verdict.className = "verdict out";
@@ -54,108 +121,65 @@ export async function open(name, { signal, show }) {
       return;
     }
     if (turn !== asked) return;
-    const own = answer.mistakes.filter((m) => m.file === mine);
-    edit.mark(own);
-    // Where only what is in force is wrong, this rule took something away that others need.
-    const shown = own.length ? own : answer.mistakes;
+    const here = answer.mistakes.filter((m) => m.file === own);
+    edit.mark(here);
+    // Where only another file is wrong, this one took something away that it needs.
+    const shown = here.length ? here : answer.mistakes;
     verdict.className = "verdict " + (answer.ok ? "in" : "out");
-    save.disabled = !answer.ok;
+    good = answer.ok;
+    panel.update(good);
+    preview.button.disabled = !good || !active;
     // What is wrong is not said in words: they would make it look right.
-    if (answer.ok) {
-      fill(meaning, definitions(text).filter((d) => d.when).map((d) => [h("h3", { text: d.title || d.name }), said(outline(d.when)),
-        d.until ? [h("h3", { text: t("rule.until") }), said(outline(d.until))] : null]));
-    } else {
-      fill(meaning, note(t("rules.wait")));
-    }
-    const here = new Set(definitions(text).map((d) => d.name));
-    const kept = answer.segments.filter((s) => here.has(s.name)).reduce((sum, s) => sum + (s.state_bytes || 0), 0);
+    if (answer.ok) say();
+    else fill(meaning, note(t("rules.wait")));
+    const names = new Set(defined.map((d) => d.name));
+    const kept = answer.segments.filter((s) => names.has(s.name)).reduce((sum, s) => sum + (s.state_bytes || 0), 0);
     fill(verdict, h("b", { text: answer.ok ? t("rules.good") : t("rules.mistakes", { n: shown.length }) }), answer.ok && kept ? " " + t("rules.cost", { bytes: number(kept) }) : null);
     fill(mistakes, shown.map((m) => h("li", {},
-      h("button", { type: "button", onclick: () => edit.go(m) }, m.line && m.file === mine ? h("code", { text: `${m.line}:${m.column}` }) : null, " ", m.message || m.text),
-      m.suggestion && m.file === mine ? h("button", { class: "plain", type: "button", text: t("rules.use", { suggestion: m.suggestion }), onclick: () => edit.replace(m) }) : null)));
+      h("button", { type: "button", onclick: () => edit.go(m) }, m.line && m.file === own ? h("code", { text: `${m.line}:${m.column}` }) : m.file && known ? h("code", { text: m.file }) : null, " ", m.message || m.text),
+      m.suggestion && m.file === own ? h("button", { class: "plain", type: "button", text: t("rules.use", { suggestion: m.suggestion }), onclick: () => edit.replace(m) }) : null)));
+  }
+  const press = (event) => {
+    if (!(event.ctrlKey || event.metaKey) || event.altKey) return;
+    if (event.key === "Enter" && !preview.button.disabled) preview.begin();
+    else if (event.key === "s" && file.writable) panel.write();
+    else return;
+    event.preventDefault();
   };
-  signal.addEventListener("abort", () => clearTimeout(timer));
+  document.addEventListener("keydown", press);
+  signal.addEventListener("abort", () => {
+    clearTimeout(timer);
+    expand(schema.features);
+    document.removeEventListener("keydown", press);
+  });
+  const start = defined.find((d) => d.kind === "segments" && d.name === name);
+  if (start && defined[0] !== start) edit.show(start.line);
+  look();
   await check();
 }
 
-// yaml writes a segment as people do.
-function yaml(s) {
-  const plain = (text) => (/^[\w(][^#:{}[\]]*$/.test(text) ? text : JSON.stringify(text));
-  const block = (text) => "|\n" + text.trim().split("\n").map((line) => "      " + line).join("\n");
-  return ["segments:", `  ${s.name}:`, s.title && `    title: ${plain(s.title)}`, s.description && `    description: ${plain(s.description)}`,
-    s.tags?.length && `    tags: [${s.tags.map(plain).join(", ")}]`, `    when: ${block(s.when)}`, s.until && `    until: ${block(s.until)}`,
-    s.include?.length && `    include: [${s.include.join(", ")}]`].filter(Boolean).join("\n") + "\n";
-}
-
-// rest is a file of everything in force that the text does not define itself, so that rules may ask for each other.
-function rest(text, segments, schema) {
-  const here = new Set(definitions(text).map((d) => d.kind + "." + d.name));
-  // What is a JSON text is a YAML text too.
-  const features = schema.features.filter((f) => !here.has("features." + f.name)).map((f) => [f.name, f.expression]);
-  const kept = segments.filter((s) => !here.has("segments." + s.name)).map(({ name, when, until, include }) => [name, { when, until, include }]);
-  return JSON.stringify({ features: Object.fromEntries(features), segments: Object.fromEntries(kept) });
-}
-
-// definitions finds the names that a file defines, with the expressions of segments; by indentation, which is enough to say them in words.
-function definitions(text) {
-  const out = [], lines = text.split("\n");
-  let kind = "", step = 0, key = "", inside = 0;
-  for (const line of lines) {
-    const [, space, name, value] = line.match(/^(\s*)([\w-]+):\s*(.*)$/) || [];
-    const indent = line.search(/\S/);
-    if (indent < 0) continue;
-    if (name !== undefined && indent === 0) {
-      [kind, step, key] = [name, 0, ""];
-    } else if (name !== undefined && (step === 0 || indent === step)) {
-      step = indent;
-      key = "";
-      out.push({ kind, name });
-    } else if (name !== undefined && (key === "" || indent <= inside) && /^(when|until|title|description|tags|include)$/.test(name)) {
-      [key, inside] = [name, space.length];
-      if (out.length) out.at(-1)[key] = /^[|>]/.test(value) ? "" : unquote(value);
-    } else if (key && indent > inside && out.length) {
-      out.at(-1)[key] += line.slice(indent) + "\n";
-    }
+// choose finds the file that a name means: the file's own, a segment's, or none: a new one.
+function choose(name, segments, known) {
+  const segment = segments.find((s) => s.name === name);
+  if (!known) {
+    const text = segment ? yaml(segment) : example;
+    return { name: segment ? name + ".yaml" : mine, text, base: text, tag: "", writable: false };
   }
-  return out;
+  const found = known.files.find((f) => (name && ending.test(name) ? f.name === name : f.text.includes(name + ":") && definitions(f.text).some((d) => d.kind === "segments" && d.name === name)));
+  if (!found) return { name: "", text: segment ? yaml(segment) : example, base: "", tag: "", writable: known.writable, pending: known.pending };
+  return { name: found.name, text: found.text, base: found.text, tag: `"${found.hash}"`, writable: found.writable, pending: known.pending, why: known.writable ? t("save.not.this") : "" };
 }
 
-function unquote(value) {
-  if (/^'.*'$/.test(value)) return value.slice(1, -1).replaceAll("''", "'");
-  if (/^".*"$/.test(value)) {
-    try {
-      return JSON.parse(value);
-    } catch { /* YAML knows more escapes; then the words are missing */ }
-  }
-  return value;
+// picker leads to another file, or to a segment in one; where the server tells no files, to a segment.
+function picker(file, segments, known) {
+  const titles = new Map(segments.map((s) => [s.name, s.title || s.name]));
+  const choice = h("select", { "aria-label": t("rules.from"), onchange: () => { location.hash = choice.value ? "#/rules/" + encodeURIComponent(choice.value) : "#/rules"; } },
+    h("option", { value: "", text: t("rules.new") }),
+    known ? known.files.map((f) => h("option", { value: f.name, text: f.name }))
+      : [...titles].sort(([, a], [, b]) => a.localeCompare(b)).map(([name, title]) => h("option", { value: name, text: title })));
+  choice.value = known ? (file.tag ? file.name : "") : file.name.replace(ending, "");
+  if (choice.selectedIndex < 0) choice.value = "";
+  return choice;
 }
 
-function download(name, text) {
-  const link = h("a", { href: URL.createObjectURL(new Blob([text], { type: "application/yaml" })), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-}
-
-// completions gives what may follow a dot behind a name, and what may stand alone.
-function completions(schema) {
-  const detail = (p) => [p.type, p.required ? "" : t("rules.optional"), p.description].filter(Boolean).join(" · ");
-  const functions = ["last", "before", "between", "after", "followed_by", "not_followed_by", "not_yet_followed_by", "filter", "exists", "all", "map", "size", "sum", "avg", "min", "max", "distinct", "count_by", "sum_by", "first", "newest"];
-  const types = new Map(schema.types.map((type) => [type.name, type]));
-  return {
-    alone: [
-      ...schema.types.map((type) => ({ word: type.name, detail: type.description || "" })),
-      { word: "profile", detail: t("customer.profile") }, { word: "feature", detail: t("customer.features") }, { word: "events", detail: t("many.events") }, { word: "now", detail: t("w.now") },
-      ...["ago", "age", "days_since", "days_until", "day", "has", "in_segment"].map((word) => ({ word: word + "(", detail: "" })),
-    ],
-    // after is what may follow "path."; text is all before it, which tells what a macro's name stands for.
-    after(path, text) {
-      if (path === "profile") return schema.profile.map((p) => ({ word: p.name, detail: detail(p) }));
-      if (path === "feature") return schema.features.map((f) => ({ word: f.name, detail: f.expression }));
-      const bound = [...text.matchAll(/\b(\w+)(?:\.\w+\([^()]*\))*\.(?:filter|exists|exists_one|all|map|sum|avg|min|max|distinct|count_by|sum_by)\((\w+),/g)].filter((m) => m[2] === path).at(-1);
-      const type = bound && types.get(bound[1]);
-      if (type) return [...type.properties.map((p) => ({ word: p.name, detail: detail(p) })), { word: "time", detail: "" }];
-      return functions.map((word) => ({ word: word + "(", detail: "" }));
-    },
-    segments: schema.segments.map((word) => ({ word, detail: "" })),
-  };
-}
+const keys = (which, what) => h("span", {}, h("kbd", { text: which }), " ", what);

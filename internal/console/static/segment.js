@@ -8,6 +8,7 @@ import { feed } from "./feed.js";
 import { lines, meter } from "./chart.js";
 import { knownSegments, knownFeatures, titleOf, customerLink, segmentLink } from "./segments.js";
 import { rule } from "./rule.js";
+import { beside } from "./beside.js";
 
 const every = 3000, page = 60, sampleSize = 200, alike = 6;
 const windows = ["15m", "3h", "7d"];
@@ -21,6 +22,7 @@ export async function open(name, { signal, show }) {
   const list = memberList(path, name, signal);
   const common = inCommon(path, name, signal);
   const overTime = activity(path, s, signal);
+  const compared = beside(name, signal, () => common.counted());
   show(h("div", {},
     h("p", { class: "crumbs" }, h("a", { href: "#/", text: t("nav.home") }), " / ", h("code", { text: s.name })),
     h("div", { class: "lead" }, h("h1", { text: title }),
@@ -31,6 +33,7 @@ export async function open(name, { signal, show }) {
       h("div", { class: "stack" },
         card(t("segment.now"), { class: "now" }, h("p", { class: "figures" }, members, more), overTime.node),
         card(t("segment.rule"), { tools: h("a", { class: "plain", href: "#/rules/" + encodeURIComponent(name), text: t("rules.change") }) }, rule(s)),
+        card(t("beside.title"), {}, compared),
         card(t("segment.common"), {}, common.node),
         card(t("segment.members"), { tools: h("button", { class: "plain", type: "button", text: t("download.csv"), onclick: () => save(path + "/members?format=csv", name + ".csv").catch((error) => list.fail(error)) }) }, list.node)),
       card(t("feed.title"), { class: "side", tools: changes.button }, changes.node))), title);
@@ -147,7 +150,7 @@ function memberList(path, name, signal) {
 
 // inCommon says what members share: it looks at some of them closely, and counts over all of them in which other segments they are.
 function inCommon(path, name, signal) {
-  const node = h("div", {}, skeleton(4));
+  const node = h("div", {}, skeleton(4)), quick = h("div");
   const load = async () => {
     try {
       const { members, next } = await get(`${path}/members?limit=${sampleSize}`, signal);
@@ -161,10 +164,10 @@ function inCommon(path, name, signal) {
       const features = numbers(customers);
       fill(node,
         note(next ? t("common.some", { n: customers.length }) : t("common.all", { n: customers.length })),
-        attributes.length ? [h("h3", { text: t("common.profile") }), h("dl", { class: "shares" }, attributes.map(({ name, values }) => [
+        attributes.length ? fill(quick, h("h3", { text: t("common.profile") }), h("dl", { class: "shares" }, attributes.map(({ name, values }) => [
           h("dt", { text: known("prop." + name, name.replaceAll("_", " ")) }),
           h("dd", {}, values.map(([value, share]) => h("span", { class: "share" }, meter(share), h("span", { text: value, title: value }), h("b", { text: percent(share) })))),
-        ]))] : null,
+        ]))) : null,
         features.length ? [h("h3", { text: t("common.features") }), h("table", { class: "facts" },
           h("thead", {}, h("tr", {}, h("th", { scope: "col", text: t("feature") }), ["low", "median", "high"].map((k) => h("th", { scope: "col", class: "num", text: t("common." + k) })))),
           h("tbody", {}, features.map((f) => h("tr", {}, h("th", { scope: "row" }, h("code", { text: f.name })), [f.low, f.median, f.high].map((v) => h("td", { class: "num", text: number(v) }))))))] : null,
@@ -179,7 +182,8 @@ function inCommon(path, name, signal) {
       else fill(node, note(error.message, "bad"));
     }
   };
-  return { node, load };
+  // Where all are counted, some say nothing more.
+  return { node, load, counted() { quick.hidden = true; } };
 }
 
 // overlaps counts how many members are in those other segments in which the sample is most.
