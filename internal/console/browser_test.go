@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -29,6 +28,7 @@ import (
 	"github.com/ruas/ruas/internal/engine"
 	"github.com/ruas/ruas/internal/event"
 	"github.com/ruas/ruas/internal/rule"
+	"github.com/ruas/ruas/internal/rulefiles"
 	"github.com/ruas/ruas/segments"
 )
 
@@ -97,6 +97,14 @@ func TestBrowser(t *testing.T) {
 		b.until(t, `document.querySelector(".plot canvas")`)
 	})
 
+	t.Run("words", func(t *testing.T) {
+		for _, language := range []string{"en", "id"} {
+			b.speak(t, language)
+			b.golden(t, "testdata/words."+language+".golden", b.words(t))
+		}
+		b.speak(t, "en")
+	})
+
 	t.Run("a rule", func(t *testing.T) {
 		b.follow(t, "#/rules/cart_abandoner")
 		b.until(t, `document.querySelector(".verdict.in")`)
@@ -142,7 +150,8 @@ func TestBrowser(t *testing.T) {
 		b.press(t, "Save")
 		b.until(t, `document.querySelector(".saved .diff .new")?.textContent.includes("Left a full cart behind")`)
 		b.press(t, "Save mine over theirs")
-		b.until(t, `document.querySelector(".saved .good")`)
+		// The demo takes it up at once, and the page tells how many it has.
+		b.until(t, `document.querySelector(".saved .good") && document.querySelector(".saved .big")?.textContent > 0`)
 		// A file of one's own.
 		b.follow(t, "#/rules")
 		b.until(t, `document.querySelector("input.name")?.value === "my_segment.yaml" && document.querySelector(".verdict.in")`)
@@ -177,14 +186,6 @@ func TestBrowser(t *testing.T) {
 	t.Run("operations", func(t *testing.T) {
 		b.follow(t, "#/operations")
 		b.until(t, `document.querySelectorAll(".wide table:not(.letters) tbody tr").length === 2 && document.querySelectorAll(".figure").length >= 5`)
-	})
-
-	t.Run("words", func(t *testing.T) {
-		for _, language := range []string{"en", "id"} {
-			b.speak(t, language)
-			b.golden(t, "testdata/words."+language+".golden", b.words(t))
-		}
-		b.speak(t, "en")
 	})
 
 	t.Run("not found", func(t *testing.T) {
@@ -257,29 +258,37 @@ func serve(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	names, err := fs.Glob(segments.Files, "*.yaml")
-	if err != nil {
+	folder := t.TempDir()
+	if err := os.CopyFS(folder, segments.Files); err != nil {
 		t.Fatal(err)
 	}
-	rules := map[string][]byte{}
-	for _, name := range names {
-		if rules[name], err = segments.Files.ReadFile(name); err != nil {
-			t.Fatal(err)
+	opt := demo.Options{Schema: schema, Customers: 300, Seed: 1, Speed: 600, Listen: "127.0.0.1:0", Switch: demo.NewSwitch()}
+	compile := func(texts map[string][]byte) (*engine.Engine, error) {
+		set, err := rule.Parse(schema, texts)
+		if err != nil {
+			return nil, err
 		}
+		return engine.New(set, engine.Options{})
 	}
-	set, err := rule.Parse(schema, rules)
+	if opt.Rules, err = rulefiles.Open(rulefiles.Options{Folder: folder, Compile: func(texts map[string][]byte) (func(context.Context), error) {
+		e, err := compile(texts)
+		return func(ctx context.Context) { opt.Switch.Put(ctx, e) }, err
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	texts, err := opt.Rules.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := engine.New(set, engine.Options{})
-	if err != nil {
+	if opt.Engine, err = compile(texts); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var out written
+	opt.Out = &out
 	done := make(chan error, 1)
 	go func() {
-		done <- demo.Run(ctx, demo.Options{Engine: e, Schema: schema, Customers: 300, Seed: 1, Speed: 600, Listen: "127.0.0.1:0", Out: &out})
+		done <- demo.Run(ctx, opt)
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -456,7 +465,7 @@ func (b *tab) speak(t *testing.T, language string) {
 	t.Helper()
 	b.do(t, `localStorage.setItem("ruas.language", "`+language+`")`)
 	b.load(t, "#/")
-	b.until(t, `document.documentElement.lang === "`+language+`" && document.querySelector("h1")`)
+	b.until(t, `document.documentElement.lang === "`+language+`" && document.querySelectorAll("tbody tr").length > 50`)
 }
 
 // words says every segment's rule as the page says it.

@@ -5,26 +5,19 @@ package console_test
 import (
 	"encoding/json"
 	"fmt"
-	"hash/fnv"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	neturl "net/url"
-	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/ruas/ruas/segments"
 )
 
-// fake answers for studies, rule files and dead letters, and passes all else on.
+// fake answers for studies and dead letters, and passes all else on.
 type fake struct {
 	t     *testing.T
 	mu    sync.Mutex
-	files map[string]string
 	looks map[string]int
 	asked map[string]map[string]string
 }
@@ -35,19 +28,9 @@ func pretend(t *testing.T, url string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fake{t: t, files: map[string]string{}, looks: map[string]int{}, asked: map[string]map[string]string{}}
-	entries, err := segments.Files.ReadDir(".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		text, _ := segments.Files.ReadFile(e.Name())
-		f.files[e.Name()] = string(text)
-	}
+	f := &fake{t: t, looks: map[string]int{}, asked: map[string]map[string]string{}}
 	mux := http.NewServeMux()
 	mux.Handle("/", httputil.NewSingleHostReverseProxy(to))
-	mux.HandleFunc("GET /v1/rules", f.list)
-	mux.HandleFunc("/v1/rules/{file}", f.file)
 	mux.HandleFunc("POST /v1/studies", f.begin)
 	mux.HandleFunc("/v1/studies/{id}", f.study)
 	mux.HandleFunc("GET /v1/dead-letters", f.letters)
@@ -66,49 +49,7 @@ func answer(w http.ResponseWriter, status int, body any) {
 	_ = json.NewEncoder(w).Encode(body)
 }
 
-func hash(text string) string {
-	sum := fnv.New64a()
-	_, _ = io.WriteString(sum, text)
-	return fmt.Sprintf("%x", sum.Sum64())
-}
-
 type object map[string]any
-
-func (f *fake) list(w http.ResponseWriter, _ *http.Request) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	files := []object{}
-	for name, text := range f.files {
-		files = append(files, object{"name": name, "text": text, "hash": hash(text), "writable": true})
-	}
-	slices.SortFunc(files, func(a, b object) int { return strings.Compare(a["name"].(string), b["name"].(string)) })
-	answer(w, 200, object{"files": files, "writable": true, "hash": "x", "pending": false})
-}
-
-func (f *fake) file(w http.ResponseWriter, r *http.Request) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	name := r.PathValue("file")
-	text, ok := f.files[name]
-	tag := `"` + hash(text) + `"`
-	switch {
-	case r.Method == http.MethodGet && !ok, r.Method == http.MethodDelete && !ok:
-		answer(w, 404, object{"title": "none"})
-	case r.Method == http.MethodGet:
-		w.Header().Set("Etag", tag)
-		answer(w, 200, object{"name": name, "text": text, "hash": hash(text), "writable": true})
-	case ok && r.Header.Get("If-Match") != tag || ok && r.Header.Get("If-None-Match") == "*":
-		answer(w, 412, object{"title": "changed"})
-	case r.Method == http.MethodDelete:
-		delete(f.files, name)
-		answer(w, 200, object{"file": name, "applied": "now"})
-	default:
-		body, _ := io.ReadAll(r.Body)
-		f.files[name] = string(body)
-		w.Header().Set("Etag", `"`+hash(string(body))+`"`)
-		answer(w, 200, object{"file": name, "hash": hash(string(body)), "applied": "now"})
-	}
-}
 
 func (f *fake) begin(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
@@ -154,7 +95,7 @@ func (f *fake) study(w http.ResponseWriter, r *http.Request) {
 			},
 			"sales": object{
 				"currency": "IDR", "members": figures(108, 90, 400, 3.3e8), "everybody": figures(312, 200, 800, 5.1e8),
-				"by_age": []object{group("under 18", .3), group("18–24", 1.6), group("25–34", 1.3), group("35–49", .8), group("65+", .1), unknown},
+				"by_age":  []object{group("under 18", .3), group("18–24", 1.6), group("25–34", 1.3), group("35–49", .8), group("65+", .1), unknown},
 				"by_city": []object{group("Jakarta", 1.8), group("Surabaya", 1.1), group("Bandung", .9), group("Semarang", .5)},
 			},
 		}
