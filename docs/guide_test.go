@@ -205,15 +205,19 @@ func needsOf(set *rule.Set) map[string]string {
 	var (
 		text    = regexp.MustCompile(`"[^"]*"`)
 		asked   = regexp.MustCompile(`in_segment\("(\w+)"\)`)
+		same    = regexp.MustCompile(`"\d+[smhdw]", "(\w+)"\)`) // of both sides of a sequence
 		feature = regexp.MustCompile(`feature\.\w+`)
 		owner   = regexp.MustCompile(`\bprofile\.(\w+)`)
-		value   = regexp.MustCompile(`\b[a-z]\.([a-z_]+)\b`)
+		value   = regexp.MustCompile(`(?:\b[a-z]|\.newest\(\))\.([a-z_]+)\b`)
 		word    = regexp.MustCompile(`[a-z_]+`)
 	)
 	var gather func(source string, types, properties, attributes map[string]bool)
 	gather = func(source string, types, properties, attributes map[string]bool) {
 		for _, m := range asked.FindAllStringSubmatch(source, -1) {
 			gather(sources[m[1]], types, properties, attributes)
+		}
+		for _, m := range same.FindAllStringSubmatch(source, -1) {
+			properties[m[1]] = true
 		}
 		source = text.ReplaceAllString(source, "")
 		for _, name := range feature.FindAllString(source, -1) {
@@ -223,9 +227,6 @@ func needsOf(set *rule.Set) map[string]string {
 			attributes[m[1]] = true
 		}
 		for _, m := range value.FindAllStringSubmatch(source, -1) {
-			properties[m[1]] = true
-		}
-		for _, m := range regexp.MustCompile(`\.newest\(\)\.([a-z_]+)`).FindAllStringSubmatch(source, -1) {
 			properties[m[1]] = true
 		}
 		for _, w := range word.FindAllString(source, -1) {

@@ -2,10 +2,12 @@ package docs
 
 import (
 	"io/fs"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -44,6 +46,28 @@ func TestLinks(t *testing.T) {
 	})
 	if followed < 150 {
 		t.Errorf("%d links were followed", followed)
+	}
+}
+
+// TestREADMEsAreLevel wants both languages to have the same sections, and to lead to the same places; pictures may differ.
+func TestREADMEsAreLevel(t *testing.T) {
+	english, indonesian := read(t, "../README.md"), read(t, "../README.id.md")
+	places := func(page string) map[string]bool {
+		all := map[string]bool{}
+		for _, target := range targets(page) {
+			if !strings.HasSuffix(target, ".png") && !strings.HasPrefix(target, "README") {
+				all[target] = true
+			}
+		}
+		return all
+	}
+	if a, b := places(english), places(indonesian); !maps.Equal(a, b) {
+		t.Errorf("README.md leads to %v, README.id.md to %v", slices.Sorted(maps.Keys(a)), slices.Sorted(maps.Keys(b)))
+	}
+	for _, part := range []string{"\n## ", "\n```", "\n- "} {
+		if a, b := strings.Count(english, part), strings.Count(indonesian, part); a != b {
+			t.Errorf("README.md has %d of %q, README.id.md %d", a, part, b)
+		}
 	}
 }
 
