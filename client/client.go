@@ -178,7 +178,7 @@ func (c *Client) once(ctx context.Context, what call, at string) (*http.Response
 }
 
 // maxProblem is the most that is read of a problem.
-const maxProblem = 64 << 10
+const maxProblem = 1 << 20
 
 // problem reads what went wrong; something before ruas may have answered.
 func problem(answer *http.Response) *Problem {

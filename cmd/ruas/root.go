@@ -66,6 +66,7 @@ Begin with 'ruas demo'.
 		newMembers(s),
 		newExplain(s),
 		newWatch(s),
+		newStudy(s),
 		newForget(s),
 		newToken(s),
 		newSize(s),

@@ -86,7 +86,7 @@ func (s *site) handler(ready func() error, partitions func() int32) http.Handler
 		return api.New(api.Options{
 			Present: present, Requests: requests, Engine: func() *engine.Engine { return s.rules.engine }, Schema: s.rules.schema, Rules: s.rules.files,
 			View: s.redis.Reader(partitions(), s.partition), Feed: s.feed,
-			Log: changesLog{s.kafka, s.config.Topics.Changes}, Console: console.Handler(), Access: access(&s.config.HTTP), Logger: s.logger,
+			Log: changesLog{s.kafka, s.config.Topics.Changes}, Studies: s.studies(), Console: console.Handler(), Access: access(&s.config.HTTP), Logger: s.logger,
 		})
 	})
 	var started atomic.Bool

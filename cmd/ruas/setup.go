@@ -58,9 +58,7 @@ func compileTexts(c *config.Config, schema *event.Schema, texts map[string][]byt
 	if err != nil {
 		return nil, nil, err
 	}
-	e, err := engine.New(set, engine.Options{
-		Zone: c.TimeZone, DedupWindow: c.DedupWindow, MaxLateness: c.MaxLateness, SeriesBound: c.SeriesBound,
-	})
+	e, err := engine.New(set, engineOptions(c))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -71,6 +69,10 @@ func compileTexts(c *config.Config, schema *event.Schema, texts map[string][]byt
 		}
 	}
 	return set, e, nil
+}
+
+func engineOptions(c *config.Config) engine.Options {
+	return engine.Options{Zone: c.TimeZone, DedupWindow: c.DedupWindow, MaxLateness: c.MaxLateness, SeriesBound: c.SeriesBound}
 }
 
 func eventSources(c *config.Config) []event.Source {

@@ -51,6 +51,8 @@ type Options struct {
 	Rules *rulefiles.Store
 	// Requests takes requests to forget; nil: nobody can be forgotten.
 	Requests Requests
+	// Studies runs studies; nil: there are none.
+	Studies Studies
 	// Console answers what the API does not; nil: nothing does.
 	Console http.Handler
 	// Access says who may ask for what, and how often.
@@ -131,6 +133,9 @@ func (s *server) routes() []route {
 		{"GET /v1/overlap", ScopeRead, s.overlap},
 		{"GET /v1/changes", ScopeRead, s.changes},
 		{"GET /v1/partitions", ScopeRead, s.partitions},
+		{"POST /v1/studies", ScopeRead, s.startStudy},
+		{"GET /v1/studies/{id}", ScopeRead, s.study},
+		{"DELETE /v1/studies/{id}", ScopeRead, s.endStudy},
 		{"GET /v1/rules", ScopeRead, s.rules},
 		{"GET /v1/rules/{file}", ScopeRead, s.ruleFile},
 		{"PUT /v1/rules/{file}", ScopeWrite, s.saveRules},

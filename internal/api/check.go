@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -155,4 +156,13 @@ func properties(t *event.Type) []propertyJSON {
 		out = append(out, propertyJSON{Name: p.Name, Type: kindNames[p.Kind], Description: p.Description, Required: p.Required, Values: p.Enum})
 	}
 	return out
+}
+
+// doNotCompile answers that rules have mistakes: with the first in words, and with all of them.
+func doNotCompile(w http.ResponseWriter, r *http.Request, list rule.Errors) {
+	more := ""
+	if len(list) > 1 {
+		more = fmt.Sprintf(", and %d more", len(list)-1)
+	}
+	failWith(w, r, badRules, list, "%s:%d:%d: %.500s%s", list[0].File, list[0].Line, list[0].Column, list[0].Message, more)
 }

@@ -171,12 +171,7 @@ func (s *server) unchanged(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, rulefiles.ErrNoFile):
 		fail(w, r, notFound, "there is no file of rules %.128q", r.PathValue("file"))
 	case errors.As(err, &wrong):
-		list := mistakes(wrong.Err)
-		more := ""
-		if len(list) > 1 {
-			more = fmt.Sprintf(", and %d more", len(list)-1)
-		}
-		failWith(w, r, badRules, list, "%s:%d:%d: %.500s%s", list[0].File, list[0].Line, list[0].Column, list[0].Message, more)
+		doNotCompile(w, r, mistakes(wrong.Err))
 	case errors.As(err, &closed):
 		audit(s.Logger, r, "rules refused")
 		fail(w, r, forbidden, "%v", closed)

@@ -31,6 +31,7 @@ import (
 	"github.com/ruas/ruas/internal/pipeline"
 	"github.com/ruas/ruas/internal/redis"
 	"github.com/ruas/ruas/internal/rulefiles"
+	"github.com/ruas/ruas/internal/study"
 )
 
 // Options says what to show. A zero number stands for its default.
@@ -287,9 +288,11 @@ func (d *demo) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	studies := study.NewDesk(d.studies(partition))
+	defer studies.Close()
 	handler := api.New(api.Options{
 		Engine: d.engine.Load, Schema: d.opt.Schema, Rules: d.opt.Rules, View: d.redis.Reader(partitions, partition), Feed: d.feed,
-		Log: changesLog{d.kafka}, Requests: forgetting{d.kafka, partition}, Console: console.Handler(), Logger: d.opt.Logger,
+		Log: changesLog{d.kafka}, Requests: forgetting{d.kafka, partition}, Studies: studies, Console: console.Handler(), Logger: d.opt.Logger,
 		Access: api.Access{Local: loopback(d.listener.Addr())},
 	})
 	ready := func() error {

@@ -23,9 +23,12 @@ type Options struct {
 	DedupWindow time.Duration
 	// MaxLateness is how far behind the clock an event still counts for sequences over lists without a window. 0: 30 days.
 	MaxLateness time.Duration
-	// SeriesBound is the number of entries that a series keeps. 0: 4,096.
+	// SeriesBound is the number of entries that a series keeps. 0: DefaultSeriesBound.
 	SeriesBound int
 }
+
+// DefaultSeriesBound is the number of entries that a series keeps where nothing else is said.
+const DefaultSeriesBound = plan.DefaultBound
 
 const (
 	defaultDedup    = 24 * time.Hour

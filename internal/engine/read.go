@@ -2,6 +2,16 @@ package engine
 
 import "github.com/ruas/ruas/internal/feature"
 
+// Values visits the values of some features for c at a moment, each with its place among those asked for; features are places in the set's
+// Features. None is what has no value, or is not known.
+func (e *Engine) Values(c *Customer, now int64, features []int, visit func(i int, v feature.Val)) {
+	s := e.stepper(c, now)
+	defer s.done()
+	for i, f := range features {
+		visit(i, e.plan.Value(s.frame, f))
+	}
+}
+
 // AppendFeatures writes the values that features have for c at a moment, as one JSON object in the order of the rules. Left out is what
 // has no value, or is not known, and what JSON has no word for.
 func (e *Engine) AppendFeatures(dst []byte, c *Customer, now int64) []byte {

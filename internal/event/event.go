@@ -100,3 +100,19 @@ func (e *Event) Clone() *Event {
 // Needs names the properties that some rule reads: by type name, the set of property names. A property that is not needed is
 // validated, not kept.
 type Needs map[string]map[string]bool
+
+// With returns Needs that name what n or more names.
+func (n Needs) With(more Needs) Needs {
+	all := make(Needs, len(n))
+	for _, part := range []Needs{n, more} {
+		for typ, properties := range part {
+			if all[typ] == nil {
+				all[typ] = make(map[string]bool, len(properties))
+			}
+			for name, needed := range properties {
+				all[typ][name] = all[typ][name] || needed
+			}
+		}
+	}
+	return all
+}

@@ -44,6 +44,7 @@ type input struct {
 	batch   []upcoming // of events, of which those from pos on wait
 	pos     int
 	decoder *event.Decoder
+	records Records       // read in the place of what follows; nil: it is a file
 	stored  io.Reader     // the bytes as stored
 	lines   *bufio.Reader // the content; nil before the first read
 	long    []byte        // holds a line that is longer than the buffer
@@ -93,6 +94,10 @@ func (in *input) start() error {
 // readLine returns the next line without its end, or an empty one where it is blank. It is valid until the next call. The last
 // line need not have an end. io.EOF tells the end of the file.
 func (in *input) readLine() ([]byte, error) {
+	if in.records != nil {
+		in.line++
+		return in.records.Next()
+	}
 	if in.lines == nil {
 		if err := in.start(); err != nil {
 			return nil, err
@@ -124,6 +129,9 @@ func (in *input) readLine() ([]byte, error) {
 
 // holdsLine tells whether a whole line was read from the file and waits in the buffer. Reading it leaves those before it valid.
 func (in *input) holdsLine() bool {
+	if in.records != nil {
+		return in.records.Ready()
+	}
 	waiting, _ := in.lines.Peek(in.lines.Buffered()) // which cannot fail
 	return bytes.IndexByte(waiting, '\n') >= 0
 }

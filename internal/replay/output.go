@@ -59,6 +59,19 @@ func writeError(err error) error {
 	return fmt.Errorf("writing changes: %w", err)
 }
 
+// silent counts changes and writes none.
+type silent struct{ n int64 }
+
+func (s *silent) write(changes []engine.Change, _ bool) error {
+	s.n += int64(len(changes))
+	return nil
+}
+
+func (*silent) advance() error   { return nil }
+func (*silent) flush() error     { return nil }
+func (*silent) finish() error    { return nil }
+func (s *silent) written() int64 { return s.n }
+
 // sequencer puts the changes of several partitions in order: it keeps each until every partition's clock has moved past it.
 type sequencer struct {
 	engine  *engine.Engine

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/ruas/ruas/internal/engine"
+	"github.com/ruas/ruas/internal/event"
 )
 
 // partition is a part of the customers with a clock of its own.
@@ -16,10 +17,18 @@ type partition struct {
 	customers customers
 	timers    timers
 	changes   []engine.Change
+	beside    *partition // of the engine beside; nil: there is none
+	next      upcoming   // of one that is beside
 }
 
 func newPartition(ctx context.Context, e *engine.Engine, out output) *partition {
 	return &partition{ctx: ctx, engine: e, out: out, now: math.MinInt64, customers: newCustomers(e)}
+}
+
+// upcoming is an event of another partition, for this one. It holds until the next one.
+func (p *partition) upcoming(ev *event.Event) *upcoming {
+	p.next = upcoming{event: *ev, hash: p.customers.hash(ev.Customer)}
+	return &p.next
 }
 
 // apply moves the clock to the event, then applies it. Moments before the event's time come first; those at the clock wait, for

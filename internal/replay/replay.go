@@ -1,6 +1,6 @@
-// Package replay runs the engine over files: it reads events, merges the files by time, moves the clock and writes the changes
-// in order of time. It owns no rule's meaning and knows neither Kafka nor Redis. Its memory grows with the customers, not with
-// the events; with several partitions, also with the changes of those that are ahead of the slowest.
+// Package replay runs the engine over files, or over records that others hand it: it reads events, merges the inputs by time, moves the
+// clock and writes the changes in order of time. It owns no rule's meaning and knows neither Kafka nor Redis. Its memory grows with the
+// customers, not with the events; with several partitions, also with the changes of those that are ahead of the slowest.
 package replay
 
 import (
@@ -21,11 +21,25 @@ type File struct {
 	Source string
 	// Path is a file of JSON lines, plain or gzip; "-" is standard input.
 	Path string
+	// Records, where it is not nil, is read in the place of a file, and Path is its name.
+	Records Records
+}
+
+// Records is an input that is no file.
+type Records interface {
+	// Next waits for the next record; io.EOF is the end, however often it is asked. What it returns is not changed any more.
+	Next() ([]byte, error)
+	// Ready tells whether Next will probably not wait.
+	Ready() bool
+	// Judge says why the event of the newest record is no good; nil: it is.
+	Judge(ev *event.Event) error
 }
 
 // Options says what to replay and where the results go.
 type Options struct {
-	Engine  *engine.Engine
+	Engine *engine.Engine
+	// Beside is stepped by the same events, and its changes are written nowhere; nil: nothing is.
+	Beside  *engine.Engine
 	Schema  *event.Schema
 	Sources []event.Source
 	Files   []File
@@ -33,7 +47,7 @@ type Options struct {
 	Until *int64
 	// Partitions divides the customers as Kafka would, each part with a clock of its own. 0 is 1.
 	Partitions int
-	// Out receives the changes as JSON lines.
+	// Out receives the changes as JSON lines; nil: nobody does, and they are only counted.
 	Out io.Writer
 	// Rejects is told of every line that is no good.
 	Rejects Rejects
@@ -51,10 +65,13 @@ type Result struct {
 	Bytes       int64 // of the lines that are events, without their ends
 	Changes     int64
 	Customers   int
+	Earliest    int64 // the least time of an event that was applied, in milliseconds since the epoch; math.MaxInt64: there was none
 	Clock       int64 // where the clock ended, in milliseconds since the epoch; math.MinInt64: no event
 	Interrupted bool  // the context was cancelled: the clock did not move to the end
 	// Each gives the customers as they are at the end, a partition after another, each in the order of their first events, with the number of events that were applied to each.
 	Each iter.Seq2[*engine.Customer, int64]
+	// Both gives the customers of Options.Engine in that order, each with the same one of Options.Beside; nil where there is none.
+	Both iter.Seq2[*engine.Customer, *engine.Customer]
 }
 
 // Run replays the files. A cancelled context ends it early, without an error: what was decided until then is written. An error
@@ -79,6 +96,9 @@ func Run(ctx context.Context, opt Options) (Result, error) {
 	}
 	r.progress.finish(&r.result)
 	r.result.Each = r.each
+	if opt.Beside != nil {
+		r.result.Both = r.both
+	}
 	return r.result, err
 }
 
@@ -86,6 +106,17 @@ func (r *run) each(yield func(*engine.Customer, int64) bool) {
 	for _, p := range r.parts {
 		for c := range p.customers.all {
 			if !yield(&c.Customer, c.events) {
+				return
+			}
+		}
+	}
+}
+
+func (r *run) both(yield func(c, beside *engine.Customer) bool) {
+	for _, p := range r.parts {
+		// Both saw the same events, so that they hold the same customers in one order.
+		for number := range uint32(p.customers.n) {
+			if !yield(&p.customers.at(number+1).Customer, &p.beside.customers.at(number+1).Customer) {
 				return
 			}
 		}
@@ -110,18 +141,25 @@ type run struct {
 }
 
 func newRun(ctx context.Context, opt Options) (*run, error) {
-	r := &run{ctx: ctx, until: math.MinInt64, rejects: opt.Rejects}
+	r := &run{ctx: ctx, until: math.MinInt64, rejects: opt.Rejects, result: Result{Earliest: math.MaxInt64}}
 	if opt.Until != nil {
 		r.until, r.bounded = *opt.Until, true
 	}
 	n := max(opt.Partitions, 1)
-	if n == 1 {
+	switch {
+	case opt.Out == nil:
+		r.out = &silent{}
+	case n == 1:
 		r.out = newDirect(opt.Out, opt.Engine)
-	} else {
+	default:
 		r.out = newSequencer(opt.Out, opt.Engine, r.lowest)
 	}
 	for range n {
-		r.parts = append(r.parts, newPartition(ctx, opt.Engine, r.out))
+		p := newPartition(ctx, opt.Engine, r.out)
+		if opt.Beside != nil {
+			p.beside = newPartition(ctx, opt.Beside, &silent{})
+		}
+		r.parts = append(r.parts, p)
 	}
 	if err := r.open(opt); err != nil {
 		r.close()
@@ -133,25 +171,34 @@ func newRun(ctx context.Context, opt Options) (*run, error) {
 
 func (r *run) open(opt Options) error {
 	stdin := false
+	needs := opt.Engine.Needs()
+	if opt.Beside != nil {
+		needs = needs.With(opt.Beside.Needs())
+	}
 	for _, file := range opt.Files {
 		source, err := findSource(opt.Sources, file.Source)
 		if err != nil {
 			return err
 		}
 		// A decoder a file: an event may alias its decoder's memory, and one event of every file is held at a time.
-		decoder, err := event.NewDecoder(opt.Schema, source, opt.Engine.Needs())
+		decoder, err := event.NewDecoder(opt.Schema, source, needs)
 		if err != nil {
 			return fmt.Errorf("source %q: %w", file.Source, err)
 		}
 		var in *input
-		if file.Path == "-" {
+		switch {
+		case file.Records != nil:
+			in = &input{name: file.Path, size: -1, records: file.Records}
+		case file.Path == "-":
 			if stdin {
 				return errors.New("standard input (-) is named twice")
 			}
 			stdin = true
 			in = openStdin(r.ctx, opt.Stdin, r.out.flush)
-		} else if in, err = openFile(file.Path); err != nil {
-			return err
+		default:
+			if in, err = openFile(file.Path); err != nil {
+				return err
+			}
 		}
 		in.decoder = decoder
 		r.inputs = append(r.inputs, in)
@@ -201,7 +248,13 @@ func (r *run) loop() error {
 			if err := x.part.apply(x); err != nil {
 				return err
 			}
+			if beside := x.part.beside; beside != nil {
+				if err := beside.apply(beside.upcoming(ev)); err != nil {
+					return err
+				}
+			}
 			r.result.Events++
+			r.result.Earliest = min(r.result.Earliest, ev.Time)
 		}
 		ok, err := r.next(in)
 		if err != nil {
@@ -224,6 +277,11 @@ func (r *run) loop() error {
 	for _, p := range r.parts {
 		if err := p.finish(end); err != nil {
 			return err
+		}
+		if p.beside != nil {
+			if err := p.beside.finish(end); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -248,6 +306,9 @@ func (r *run) next(in *input) (bool, error) {
 	for len(in.batch) == 0 || len(in.batch) < batchSize && in.holdsLine() {
 		line, err := in.readLine()
 		if errors.Is(err, io.EOF) {
+			if len(in.batch) > 0 {
+				break // what was ready was no record of an event
+			}
 			return false, nil
 		}
 		if err != nil {
@@ -258,6 +319,9 @@ func (r *run) next(in *input) (bool, error) {
 		}
 		n := len(in.batch)
 		err = in.decoder.Decode(line, &in.events[n].event)
+		if err == nil && in.records != nil {
+			err = in.records.Judge(&in.events[n].event)
+		}
 		if err == nil {
 			r.result.Bytes += int64(len(line))
 			in.batch = in.events[:n+1]

@@ -89,6 +89,15 @@ func Files(path string) ([]string, error) {
 
 // Parse checks rule files that are in memory: from each file's name, as messages show it, to its content. The error is Errors.
 func Parse(schema *event.Schema, files map[string][]byte) (*Set, error) {
+	l, err := newLoader(schema)
+	if err != nil {
+		return nil, err
+	}
+	l.read(files)
+	return l.set()
+}
+
+func newLoader(schema *event.Schema) (*loader, error) {
 	env, err := NewEnv(schema)
 	if err != nil {
 		return nil, fmt.Errorf("making the environment of rules: %w", err)
@@ -97,23 +106,26 @@ func Parse(schema *event.Schema, files map[string][]byte) (*Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the environment of rules: %w", err)
 	}
-	l := &loader{
-		env: env, check: check, features: map[string]*declared{}, segments: map[string]*declared{},
+	return &loader{
+		schema: schema, env: env, check: check, features: map[string]*declared{}, segments: map[string]*declared{},
 		broken: map[string]bool{},
-	}
-	names := make([]string, 0, len(files))
-	for name := range files {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	}, nil
+}
+
+// read takes in what files declare, in the order of their names.
+func (l *loader) read(files map[string][]byte) {
+	for _, name := range sortedKeys(files) {
 		all, errs := readFile(name, files[name])
 		l.errs = append(l.errs, errs...)
 		for _, d := range all {
 			l.declare(d)
 		}
 	}
-	set := &Set{Schema: schema}
+}
+
+// set checks what was declared.
+func (l *loader) set() (*Set, error) {
+	set := &Set{Schema: l.schema}
 	l.parse()
 	l.checkFeatures(set)
 	l.checkSegments(set)
@@ -126,6 +138,7 @@ func Parse(schema *event.Schema, files map[string][]byte) (*Set, error) {
 
 // loader brings what files declare together, over all files.
 type loader struct {
+	schema             *event.Schema
 	env                *Env
 	check              *exprChecker
 	errs               Errors
