@@ -49,7 +49,7 @@ func TestNamesInPages(t *testing.T) {
 	})
 }
 
-// metricNames are those that the sources register.
+// metricNames are those that the sources may register: their namespace with what stands in quotes beside them, and with their subsystem before it.
 func metricNames(t *testing.T) map[string]bool {
 	t.Helper()
 	names := map[string]bool{}
@@ -61,11 +61,14 @@ func metricNames(t *testing.T) map[string]bool {
 		if !strings.Contains(text, "prometheus.") {
 			return
 		}
-		for _, m := range regexp.MustCompile(`"(?:ruas_)?([a-z]+(?:_[a-z]+)+)"`).FindAllStringSubmatch(text, -1) {
-			names["ruas_"+m[1]] = true
+		prefixes := []string{"ruas_"}
+		for _, m := range regexp.MustCompile(`Subsystem: +"([a-z]+)"`).FindAllStringSubmatch(text, -1) {
+			prefixes = append(prefixes, "ruas_"+m[1]+"_")
 		}
-		for _, m := range regexp.MustCompile(`(?:gauges?|counters?)\("([a-z]+)"`).FindAllStringSubmatch(text, -1) {
-			names["ruas_"+m[1]] = true
+		for _, m := range regexp.MustCompile(`"(?:ruas_)?([a-z_]+)"`).FindAllStringSubmatch(text, -1) {
+			for _, prefix := range prefixes {
+				names[prefix+m[1]] = true
+			}
 		}
 	})
 	return names
