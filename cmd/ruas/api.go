@@ -54,12 +54,13 @@ type replica struct {
 func newReplica(s *site) *replica {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	s.observers = append(s.observers, metrics.NewHTTP(registry, time.Now))
 	return &replica{site: s, registry: registry}
 }
 
 // run serves until ctx is done or something cannot go on.
 func (r *replica) run(ctx context.Context) (err error) {
-	defer func() { err = errors.Join(err, r.redis.Close()) }()
+	defer func() { err = errors.Join(err, r.close()) }()
 	settings, err := r.config.HTTP.TLS.Server()
 	if err != nil {
 		return err

@@ -22,6 +22,10 @@ var answers = map[string]string{
 		`{"text":"a\n  > 0 || b","op":"or","holds":true,"known":true,"of":[{"text":"a > 0","op":"compare","holds":true,"known":true,"value":2,"at_least":true,"threshold":0,` +
 		`"next":"2026-11-22T09:00:00.000Z","events":[{"list":"cart_add.last(\"24h\")","total":1,"events":[{"type":"cart_add","time":"2026-11-21T09:00:00.000Z","fields":{"price":5,"cart_id":"k"}}]}]},` +
 		`{"text":"b","op":"value","holds":false,"known":false,"missing":true}]}]}`,
+	"/v1/dead-letters": `{"letters":[{"partition":0,"offset":17,"time":"2026-11-21T10:00:00.123Z","reason":"unknown_type","detail":"no schema declares \"purchse\"","source":"purchases",` +
+		`"topic":"shop-purchases","source_partition":0,"source_offset":4711,"key":"c42","value":"{\"type\":\"purchse\"}","size":18,"replay_of":{"partition":0,"offset":3}},` +
+		`{"partition":1,"offset":5,"time":"2026-11-21T09:00:00.000Z","reason":"not_json","topic":"old","value":"\u001b[31m\n","size":1000000,"truncated":true,"not_replayable":"no_source"}]}`,
+	"/v1/dead-letters:replay": `{"replayed":2,"skipped":{"cut":1,"repeated":4}}`,
 	"/v1/changes": "retry: 1000\n\nid: 0:18\nevent: change\ndata: " +
 		`{"id":"x","customer_id":"c42","segment":"loyal","change":"leave","time":"2026-11-21T10:00:00.123Z","cause":"time","seq":4,"rules":"r"}` + "\n\n",
 }
@@ -56,6 +60,8 @@ func TestAsking(t *testing.T) {
 		"members":  {"members", "loyal"},
 		"explain":  {"explain", "c42", "cart_abandoner", "--events"},
 		"watch":    {"watch", "loyal", "--count", "1"},
+		"letters":  {"dead-letters", "list", "--reason", "unknown_type"},
+		"again":    {"dead-letters", "replay", "0:17", "1:5"},
 	} {
 		code, out, message := asks(t, args...)
 		if code != exitFine {
@@ -85,6 +91,11 @@ func TestAskingInVain(t *testing.T) {
 	}{
 		{[]string{"customer", "c1"}, exitInput, "there is no such thing (404, request r1)"},
 		{[]string{"members", "none"}, exitInput, "there is no such thing"},
+		{[]string{"dead-letters"}, exitUsage, "wants list or replay"},
+		{[]string{"dead-letters", "replay"}, exitUsage, "name letters as PARTITION:OFFSET"},
+		{[]string{"dead-letters", "replay", "17"}, exitUsage, `"17" is no place of a letter`},
+		{[]string{"dead-letters", "replay", "0:17", "--reason", "not_json"}, exitUsage, "name letters as PARTITION:OFFSET"},
+		{[]string{"dead-letters", "replay", "--until", "today"}, exitUsage, `"today" is no time with a zone`},
 		{[]string{"customer"}, exitUsage, "customer wants ID, and was given 0 arguments"},
 		{[]string{"explain", "c1"}, exitUsage, "explain wants CUSTOMER and SEGMENT"},
 		{[]string{"customer", "c1", "--url", "shop"}, exitUsage, "is no address"},

@@ -68,6 +68,7 @@ Begin with 'ruas demo'.
 		newWatch(s),
 		newStudy(s),
 		newForget(s),
+		newDeadLetters(s),
 		newToken(s),
 		newSize(s),
 		newHealth(s),

@@ -61,7 +61,14 @@ type worker struct {
 
 func newWorker(s *site, serveAPI bool) (w *worker, err error) {
 	w = &worker{site: s, serveAPI: serveAPI, registry: prometheus.NewRegistry()}
+	if serveAPI {
+		w.observers = append(w.observers, metrics.NewHTTP(w.registry, time.Now))
+	}
 	c := s.config
+	var traced func(*pipeline.Traced)
+	if w.tracing != nil {
+		traced = w.tracing.Batch
+	}
 	w.pipeline, err = pipeline.New(pipeline.Options{
 		Log: w.kafka, View: w.redis, Engine: w.rules.engine, Sources: pipelineSources(c, w.rules),
 		Changes: c.Topics.Changes, State: c.Topics.State, DeadLetters: c.Topics.DeadLetters, Memberships: c.Topics.Memberships, Forget: c.Topics.Forget,
@@ -73,7 +80,7 @@ func newWorker(s *site, serveAPI bool) (w *worker, err error) {
 		RulesVersion:   c.RulesVersion,
 		Partition:      w.partition,
 		BatchRecords:   c.Batch.Records, BatchBytes: c.Batch.Bytes, BatchEvery: c.Batch.Every, ReadAhead: c.ReadAhead, CacheCustomers: c.Cache.Customers,
-		Observer: w.observer(), Logger: w.logger,
+		Observer: w.observer(), Traced: traced, Logger: w.logger,
 	})
 	return w, err
 }
@@ -131,7 +138,7 @@ func (w *worker) observer() *metrics.Metrics {
 
 // run works until ctx is done or something cannot go on.
 func (w *worker) run(ctx context.Context) (err error) {
-	defer func() { err = errors.Join(err, w.redis.Close()) }()
+	defer func() { err = errors.Join(err, w.close()) }()
 	settings, err := w.config.HTTP.TLS.Server()
 	if err != nil {
 		return err

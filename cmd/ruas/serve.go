@@ -14,10 +14,12 @@ import (
 	"github.com/ruas/ruas/internal/api"
 	"github.com/ruas/ruas/internal/config"
 	"github.com/ruas/ruas/internal/console"
+	"github.com/ruas/ruas/internal/deadletter"
 	"github.com/ruas/ruas/internal/engine"
 	"github.com/ruas/ruas/internal/kafka"
 	"github.com/ruas/ruas/internal/pipeline"
 	"github.com/ruas/ruas/internal/redis"
+	"github.com/ruas/ruas/internal/tracing"
 )
 
 // site is what a process serves from, and works with.
@@ -28,6 +30,8 @@ type site struct {
 	redis     *redis.Redis
 	partition func(key []byte, n int32) int32
 	feed      *api.Feed
+	observers []api.Observer   // of requests
+	tracing   *tracing.Tracing // nil: nothing is traced
 	logger    *zap.Logger
 }
 
@@ -58,9 +62,33 @@ func newSite(path string, s streams, withAPI bool) (*site, error) {
 	if out.kafka, err = newKafka(&c.Kafka, out.logger); err != nil {
 		return nil, err
 	}
-	out.redis, err = newRedis(c, out.logger)
+	if out.redis, err = newRedis(c, out.logger); err != nil {
+		return nil, err
+	}
+	if c.Tracing.Endpoint != "" {
+		out.tracing, err = tracing.New(context.Background(), tracing.Options{
+			Endpoint: c.Tracing.Endpoint, Sample: c.Tracing.Sample, Version: versionText(), Logger: out.logger,
+		})
+		out.observers = append(out.observers, out.tracing)
+	}
 	return out, err
 }
+
+// close ends the connections, once nothing is done any more.
+func (s *site) close() error {
+	err := s.redis.Close()
+	if s.tracing != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), lastTraces)
+		defer cancel()
+		if lost := s.tracing.Close(ctx); lost != nil {
+			s.logger.Warn("the last traces are lost", zap.Error(lost))
+		}
+	}
+	return err
+}
+
+// lastTraces is how long the end waits for the receiver of traces.
+const lastTraces = 2 * time.Second
 
 // closed refuses to answer others than this machine without knowing who they are.
 func closed(c *config.Config) error {
@@ -86,7 +114,8 @@ func (s *site) handler(ready func() error, partitions func() int32) http.Handler
 		return api.New(api.Options{
 			Present: present, Requests: requests, Engine: func() *engine.Engine { return s.rules.engine }, Schema: s.rules.schema, Rules: s.rules.files,
 			View: s.redis.Reader(partitions(), s.partition), Feed: s.feed,
-			Log: changesLog{s.kafka, s.config.Topics.Changes}, Studies: s.studies(), Console: console.Handler(), Access: access(&s.config.HTTP), Logger: s.logger,
+			Log: changesLog{s.kafka, s.config.Topics.Changes}, DeadLetters: s.letters(partitions()), Studies: s.studies(), Console: console.Handler(), Access: access(&s.config.HTTP), Logger: s.logger,
+			Observers: s.observers,
 		})
 	})
 	var started atomic.Bool
@@ -101,6 +130,15 @@ func (s *site) handler(ready func() error, partitions func() int32) http.Handler
 		}
 		handler().ServeHTTP(w, r)
 	})
+}
+
+// letters are the records that were no good.
+func (s *site) letters(partitions int32) *deadletter.Letters {
+	opt := deadletter.Options{Log: s.kafka, Topic: s.config.Topics.DeadLetters, Partitions: partitions}
+	for _, from := range s.config.Sources {
+		opt.Sources = append(opt.Sources, deadletter.Source{Name: from.Name, Topic: from.Topic})
+	}
+	return deadletter.New(opt)
 }
 
 func access(c *config.HTTP) api.Access {

@@ -53,10 +53,14 @@ type Options struct {
 	Requests Requests
 	// Studies runs studies; nil: there are none.
 	Studies Studies
+	// DeadLetters are served and sent again; nil: they are not.
+	DeadLetters DeadLetters
 	// Console answers what the API does not; nil: nothing does.
 	Console http.Handler
 	// Access says who may ask for what, and how often.
 	Access Access
+	// Observers are told of requests.
+	Observers []Observer
 	// Logger is told of faults and of writes; nil: nobody is.
 	Logger *zap.Logger
 	// Present is what moves the clock of a partition that has nothing to do; nil: events alone move it.
@@ -76,7 +80,7 @@ func New(opt Options) http.Handler {
 	s := &server{
 		Options: opt, guard: newGuard(opt.Access, opt.Logger),
 		walks: make(chan struct{}, maxWalks), rereads: make(chan struct{}, maxRereads), streams: make(chan struct{}, maxStreams),
-		saves: make(chan struct{}, maxSaves),
+		saves: make(chan struct{}, maxSaves), replays: make(chan struct{}, maxReplays),
 	}
 	mux := http.NewServeMux()
 	for _, route := range s.routes() {
@@ -96,15 +100,15 @@ func New(opt Options) http.Handler {
 			fail(w, r, notFound, "there is nothing at %s", r.URL.Path)
 		})
 	}
-	return identify(s.recovering(secure(s.guard.crossOrigin(mux))))
+	return identify(s.recovering(secure(s.guard.crossOrigin(s.observed(mux)))))
 }
 
 // server answers requests.
 type server struct {
 	Options
 	guard *guard
-	// What takes long is bounded: walks over whole lists, reads of the changes topic, streams, and changes of rules.
-	walks, rereads, streams, saves chan struct{}
+	// What takes long is bounded: walks over whole lists, reads of topics, streams, changes of rules, and sending dead letters again.
+	walks, rereads, streams, saves, replays chan struct{}
 }
 
 const (
@@ -112,6 +116,7 @@ const (
 	maxRereads = 4
 	maxStreams = 1000
 	maxSaves   = 4
+	maxReplays = 1
 )
 
 // route is one operation.
@@ -142,6 +147,8 @@ func (s *server) routes() []route {
 		{"DELETE /v1/rules/{file}", ScopeWrite, s.removeRules},
 		{"POST /v1/rules:check", ScopeRead, s.check},
 		{"GET /v1/schema", ScopeRead, s.schema},
+		{"GET /v1/dead-letters", ScopeRead, s.deadLetters},
+		{"POST /v1/dead-letters:replay", ScopeWrite, s.replay},
 	}
 }
 

@@ -15,6 +15,7 @@ const (
 	maxRecent    = 1000
 	maxSegments  = 100
 	maxPlace     = 64 << 10
+	streamType   = "text/event-stream"
 )
 
 // changes streams changes as server-sent events: the event is "change", its data the change, its id where the stream stands behind it. A
@@ -48,13 +49,17 @@ func (s *server) changes(w http.ResponseWriter, r *http.Request) {
 		busy(w, r, "streams")
 		return
 	}
-	defer give(s.streams)
+	s.streamed()
+	defer func() {
+		give(s.streams)
+		s.streamed()
+	}()
 	if s.Feed.At() == nil {
 		w.Header().Set("Retry-After", "1")
 		fail(w, r, unavailable, "the changes are not followed yet")
 		return
 	}
-	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Content-Type", streamType)
 	w.Header().Set("X-Accel-Buffering", "no")
 	stream := &stream{
 		w: w, control: http.NewResponseController(w), at: from,

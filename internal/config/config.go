@@ -69,6 +69,8 @@ type Config struct {
 	Admin Admin `yaml:"admin"`
 	// Logs, on standard error.
 	Log Log `yaml:"log"`
+	// Traces of batches and of requests, by OpenTelemetry.
+	Tracing Tracing `yaml:"tracing"`
 }
 
 // Kafka says how the Kafka cluster is reached.
@@ -252,6 +254,14 @@ type Log struct {
 	Format string `yaml:"format" values:"console,json"`
 }
 
+// Tracing says what traces are sent where.
+type Tracing struct {
+	// The URL of an OTLP receiver over HTTP, as `http://127.0.0.1:4318`; empty: nothing is traced. Without a path, `/v1/traces` is meant.
+	Endpoint string `yaml:"endpoint"`
+	// The share of batches that is sent, and of requests that belong to no trace of the caller's (`traceparent`): from 0 to 1.
+	Sample float64 `yaml:"sample"`
+}
+
 // Clock is what moves time.
 type Clock string
 
@@ -357,5 +367,6 @@ func Default() *Config {
 		HTTP:         HTTP{Listen: "127.0.0.1:8080", Tokens: []Token{}, CORS: []string{}, Rate: 5000},
 		Admin:        Admin{Listen: "127.0.0.1:8081"},
 		Log:          Log{Level: "info", Format: "console"},
+		Tracing:      Tracing{Sample: 0.01},
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"reflect"
 	"regexp"
 	"strconv"
@@ -228,6 +229,12 @@ func set(v reflect.Value, f reflect.StructField, text string) error {
 			return fmt.Errorf("%q is not a whole number", text)
 		}
 		v.SetInt(number)
+	case v.CanFloat():
+		number, err := strconv.ParseFloat(text, 64)
+		if err != nil || math.IsNaN(number) || math.IsInf(number, 0) {
+			return fmt.Errorf("%q is not a number", text)
+		}
+		v.SetFloat(number)
 	default:
 		panic("config: no way to read a " + v.Type().String()) // a field of Config that no test has met
 	}

@@ -101,6 +101,8 @@ func TestEveryKeyIsAnEnvironmentVariable(t *testing.T) {
 		"topics.changes":     "s2",
 		"topics.memberships": "s3",
 		"topics.forget":      "s4",
+		"tracing.endpoint":   "http://127.0.0.1:4318",
+		"tracing.sample":     "0.5",
 	}
 	walk(Default(), func(k *key) {
 		text, ok := given[k.name]

@@ -60,6 +60,10 @@ func (d *decoder) validate(c *Config) {
 	d.listen("http.listen", c.HTTP.Listen)
 	d.listen("admin.listen", c.Admin.Listen)
 	d.http(&c.HTTP)
+	check(c.Tracing.Sample >= 0 && c.Tracing.Sample <= 1, "tracing.sample", "want a share from 0 to 1")
+	if u, err := url.Parse(c.Tracing.Endpoint); c.Tracing.Endpoint != "" {
+		check(err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https"), "tracing.endpoint", "want a URL, as \"http://127.0.0.1:4318\"")
+	}
 	check(c.HTTP.Listen == "" || c.HTTP.Listen != c.Admin.Listen || strings.HasSuffix(c.HTTP.Listen, ":0"), "admin.listen", "is the same address as http.listen")
 }
 

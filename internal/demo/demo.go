@@ -59,6 +59,7 @@ const (
 	changesTopic = "segment-changes"
 	stateTopic   = "segment-state"
 	forgetTopic  = "ruas-forget"
+	lettersTopic = "dead-letters"
 	group        = "ruas-demo"
 	// lag is how long, in the world, an event may take from the shop to the pipeline without being late.
 	lag = 100 * time.Millisecond
@@ -216,7 +217,7 @@ func (d *demo) newPipeline() error {
 	}
 	p, err := pipeline.New(pipeline.Options{
 		Log: d.kafka, View: d.redis, Engine: e, Sources: sources,
-		Changes: changesTopic, State: stateTopic, DeadLetters: "dead-letters", Memberships: "segment-memberships", Forget: forgetTopic,
+		Changes: changesTopic, State: stateTopic, DeadLetters: lettersTopic, Memberships: "segment-memberships", Forget: forgetTopic,
 		Now: d.clock.now, Partition: partition, Logger: d.opt.Logger, Observer: d.history,
 	})
 	d.pipeline.Store(p)
@@ -292,8 +293,9 @@ func (d *demo) serve(ctx context.Context) error {
 	defer studies.Close()
 	handler := api.New(api.Options{
 		Engine: d.engine.Load, Schema: d.opt.Schema, Rules: d.opt.Rules, View: d.redis.Reader(partitions, partition), Feed: d.feed,
-		Log: changesLog{d.kafka}, Requests: forgetting{d.kafka, partition}, Studies: studies, Console: console.Handler(), Logger: d.opt.Logger,
-		Access: api.Access{Local: loopback(d.listener.Addr())},
+		Log: changesLog{d.kafka}, Requests: forgetting{d.kafka, partition}, DeadLetters: letters(d.kafka), Studies: studies, Console: console.Handler(), Logger: d.opt.Logger,
+		Access:    api.Access{Local: loopback(d.listener.Addr())},
+		Observers: []api.Observer{metrics.NewHTTP(d.registry, time.Now)},
 	})
 	ready := func() error {
 		if ok, why := d.pipeline.Load().Ready(); !ok {

@@ -102,12 +102,16 @@ func consume(topic string, from map[int32]int64) map[string]map[int32]kgo.Offset
 // Between hands over the committed records of a topic between two offsets of each partition, in the order of the partition. What is no
 // longer kept is left out. An error of each ends it.
 func (k *Kafka) Between(ctx context.Context, topic string, from, to map[int32]int64, each func(partition int32, offset int64, value []byte) error) error {
-	client, err := k.client(
+	return k.between(ctx, topic, from, to, func(r *kgo.Record) error { return each(r.Partition, r.Offset, r.Value) })
+}
+
+func (k *Kafka) between(ctx context.Context, topic string, from, to map[int32]int64, each func(*kgo.Record) error, more ...kgo.Opt) error {
+	client, err := k.client(append([]kgo.Opt{
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.FetchMaxWait(500*time.Millisecond),
+		kgo.FetchMaxWait(500 * time.Millisecond),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.KeepControlRecords(), // which a partition may end with
-	)
+	}, more...)...)
 	if err != nil {
 		return err
 	}
@@ -136,7 +140,7 @@ func (k *Kafka) Between(ctx context.Context, topic string, from, to map[int32]in
 		}
 		for _, record := range fetches.Records() {
 			if record.Offset < to[record.Partition] && !record.Attrs.IsControl() {
-				if err := each(record.Partition, record.Offset, record.Value); err != nil {
+				if err := each(record); err != nil {
 					return err
 				}
 			}

@@ -51,7 +51,7 @@ func (s *session) commit(ctx context.Context, b *batch) error {
 	s.published = max(s.published, end.Changes)
 	update.To = s.meta(task)
 	select {
-	case s.writer.queue <- numbered{b.number, update}:
+	case s.writer.queue <- numbered{b.number, update, s.traceCommitted(b, tx)}:
 		s.queued = b.number
 	case err := <-s.writer.failed:
 		return err

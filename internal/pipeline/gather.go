@@ -26,7 +26,7 @@ func (w *writer) gather(ctx context.Context, first numbered) numbered {
 		select {
 		case next := <-w.queue:
 			list = append(list, next.update)
-			first.number = next.number
+			first.number, first.traced = next.number, append(first.traced, next.traced...)
 			states += len(next.update.States)
 			continue
 		case <-w.hurry:

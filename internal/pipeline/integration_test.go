@@ -68,6 +68,11 @@ func TestRealServers(t *testing.T) {
 		r.change = small
 		faults(r, newShop(t, 30_000, 500), flushAll(t, rd.Addresses[0]), 12)
 	})
+	t.Run("dead letters", func(t *testing.T) {
+		r := newRig(t, k.Addresses, rd.Addresses, "-letters", buyerRule)
+		r.makeSources()
+		sendAgain(r)
+	})
 }
 
 func TestRealClusters(t *testing.T) {

@@ -84,8 +84,10 @@ type Options struct {
 	// StopTimeout (20 s) is how long the batch in hand may take when partitions are given up.
 	StopTimeout time.Duration
 
-	Observer Observer    // nil: none
-	Logger   *zap.Logger // nil: none
+	Observer Observer // nil: none
+	// Traced is told how each batch went, by many goroutines, and must return at once; nil: nobody is.
+	Traced func(*Traced)
+	Logger *zap.Logger // nil: none
 }
 
 // Pipeline is one worker.

@@ -64,6 +64,7 @@ func (s *session) recover(ctx, background context.Context) error {
 		return err
 	}
 	s.writer = newWriter(s.shard, s.fence, s.tell, func(d time.Duration) { s.opt.Observer.Written(s.number, d) })
+	s.writer.traced = s.opt.Traced
 	s.background.Go(func() { s.writer.run(background) })
 	s.opt.Observer.Warming(s.number, s.record.Warming)
 	if err := s.sweep(ctx); err != nil {

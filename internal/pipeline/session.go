@@ -51,6 +51,7 @@ type session struct {
 	stateBytes int64     // encoded by the batch in hand
 	fetched    uint64    // keeps the compiler from leaving out fetch
 	shed       int64     // entries that the bounds pushed out in the batch in hand
+	traced     *Traced   // how the batch in hand goes; nil: nobody asked
 
 	background     sync.WaitGroup
 	stopBackground context.CancelFunc
@@ -71,18 +72,22 @@ const (
 // batches are small when little comes and large when much does.
 func (s *session) work() error {
 	for s.stopping.Err() == nil {
+		s.traceBegin()
 		if err := s.receive(); err != nil {
 			return err
 		}
 		s.pace()
 		b := s.plan(s.opt.Now().UnixMilli(), time.Now())
+		s.traceNext(Loading)
 		if err := s.load(b); err != nil {
 			return err
 		}
+		s.traceNext(Stepping)
 		if err := s.step(b); err != nil {
 			return err
 		}
 		if b.effects() || s.checkpoint() {
+			s.traceNext(Committing)
 			if err := s.commit(s.context, b); err != nil {
 				return err
 			}

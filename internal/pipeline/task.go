@@ -114,7 +114,9 @@ func (t *task) session() (worked bool, err error) {
 	t.p.status.running(t.number)
 	t.p.worked.Store(true)
 	t.log.Info("partition at work", zap.Int64("epoch", s.fence.Epoch), clockField(s.clock))
-	return true, s.work()
+	err = s.work()
+	s.traceFailed(err)
+	return true, err
 }
 
 // clockField shows a clock with its date: it may be far from the present. Nothing is shown of one that nothing moved yet.

@@ -18,11 +18,13 @@ type writer struct {
 	applied atomic.Int64  // the offset up to which the view has everything
 	tell    func(doing string, err error)
 	observe func(time.Duration)
+	traced  func(*Traced)
 }
 
 type numbered struct {
 	number uint64
 	update *Update
+	traced []*Traced
 }
 
 const (
@@ -81,6 +83,7 @@ func (w *writer) write(ctx context.Context, next numbered) error {
 	w.applied.Store(next.update.To.Applied)
 	w.written.Store(next.number)
 	w.observe(time.Since(start))
+	w.traceWritten(next.traced, start)
 	return nil
 }
 
