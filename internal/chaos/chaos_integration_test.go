@@ -73,6 +73,8 @@ func chaos(t *testing.T, binary string, cluster bool, seed uint64, lasts time.Du
 	events := int(lasts.Seconds()*1.2+120) * *flagRate
 	l := newLoad(t, s.kafka.Addresses, *flagRate, 400*time.Millisecond,
 		workload.Records(workload.Options{Events: events, Customers: min(max(events/20, 2000), 200_000), Seed: seed}))
+	s.forgotten = newForgetting(s, seed, max(700*time.Millisecond, lasts/500))
+	l.writes = s.forgotten.writes
 	d := &driver{
 		site: s, load: l, report: report, random: rand.New(rand.NewPCG(seed, 1)), kinds: kindsOf(cluster), failures: make(chan error, 1),
 	}
@@ -110,9 +112,15 @@ func chaos(t *testing.T, binary string, cluster bool, seed uint64, lasts time.Du
 		return !since.IsZero()
 	})
 
+	asking := make(chan struct{})
+	go func() {
+		defer close(asking)
+		s.forgotten.run(background, stop)
+	}()
 	d.run(lasts)
 	report.Duration = time.Since(d.began)
 	close(stop)
+	<-asking
 	select {
 	case <-loaded:
 	case <-time.After(patience):
@@ -122,6 +130,7 @@ func chaos(t *testing.T, binary string, cluster bool, seed uint64, lasts time.Du
 	report.Rate = float64(report.Events) / time.Since(began).Seconds()
 	d.look()
 	d.progress()
+	l.ends[forgets] = s.forgetEnds()
 	s.drain(d)
 	s.awaitView()
 	for _, w := range s.workers {

@@ -38,6 +38,7 @@ type load struct {
 	length  time.Duration      // of a wave
 	keys    [partitions]string // a customer of each
 	next    func() (workload.Record, bool)
+	writes  func(customer string) bool // whether a customer's event is written; nil: all are
 
 	clients [2]*kgo.Client // waves take turns
 	begun   [2]bool        // their transactions
@@ -169,6 +170,9 @@ func (l *load) take(count int) []record {
 			break
 		}
 		l.time = e.Time
+		if l.writes != nil && !l.writes(e.Key) {
+			continue
+		}
 		list = append(list, record{e.Topic, e.Key, bytes.Clone(e.Value)})
 	}
 	return list

@@ -22,6 +22,9 @@ type Report struct {
 	States      int64 `json:"states"`
 	Members     int64 `json:"members"`
 	DeadLetters int64 `json:"dead_letters"`
+	// Forgotten are the requests to forget somebody that were answered as done, Gone the customers of whom nothing is left.
+	Forgotten int64 `json:"forgotten"`
+	Gone      int64 `json:"gone"`
 	// Restarts are workers that could not reach Kafka or Redis when they were started, while these were away, and were started again.
 	Restarts int `json:"restarts"`
 	// Differences between what was published, or is held, and what should be; none is what a run is for.
@@ -75,8 +78,8 @@ func halfAndMost(faults []*Fault, of func(*Fault) time.Duration) (half, most tim
 func (r *Report) Print(w io.Writer) error {
 	fmt.Fprintf(w, "Redis: %s, seed %d: %v with %d faults, %d events (%.0f a second), %d changes, %d states, %d memberships, %d dead letters\n",
 		r.Redis, r.Seed, r.Duration.Round(time.Second), len(r.Faults), r.Events, r.Rate, r.Changes, r.States, r.Members, r.DeadLetters)
-	fmt.Fprintf(w, "%d records of aborted transactions; %d workers were started again because Kafka or Redis was away; %d differences\n\n",
-		r.Aborted, r.Restarts, len(r.Differences))
+	fmt.Fprintf(w, "%d records of aborted transactions; %d workers were started again because Kafka or Redis was away; %d requests to forget were done, "+
+		"%d customers are gone; %d differences\n\n", r.Aborted, r.Restarts, r.Forgotten, r.Gone, len(r.Differences))
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "fault\tcount\tlongest silence\tstart to first change: p50\tmax\tend to first change: p50\tmax\t")
 	seconds := func(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }

@@ -30,6 +30,8 @@ const (
 	changes     = "segment-changes"
 	state       = "segment-state"
 	deadLetters = "dead-letters"
+	memberships = "segment-memberships"
+	forgets     = "ruas-forget"
 	prefix      = "ruas:"
 )
 
@@ -61,9 +63,10 @@ type site struct {
 	folder  string // of rules and configurations
 	logs    string
 
-	silences *Silences
-	read     atomic.Int64 // how much of the sources the group has committed
-	written  atomic.Int64 // how much there is
+	forgotten *forgetting // nil: nobody is
+	silences  *Silences
+	read      atomic.Int64 // how much of the sources the group has committed
+	written   atomic.Int64 // how much there is
 }
 
 // plan says what a site is like.

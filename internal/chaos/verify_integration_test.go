@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,10 +26,17 @@ func (s *site) verify(r *Report, until int64) {
 		before := len(r.Differences)
 		folder := s.replay(p, until)
 		want := filepath.Join(folder, expected)
-		lines := s.compare(r, "franz-go", s.franz, p, want)
+		lines, theirs := s.compare(r, "franz-go", s.franz, p, want)
 		r.Changes += lines
-		s.compare(r, "kafka-go", s.segmentio(&r.Aborted), p, want)
-		s.checkView(r, p)
+		if _, again := s.compare(r, "kafka-go", s.segmentio(&r.Aborted), p, want); !maps.EqualFunc(theirs, again, slices.Equal) {
+			s.differ(r, "partition %d: of who was forgotten, franz-go reads %q and kafka-go %q", p, theirs, again)
+		}
+		l, lists := s.fold(p), s.newestLists(p)
+		s.checkView(r, p, l)
+		s.checkLists(r, p, lists, l)
+		if s.forgotten != nil {
+			s.checkForgotten(r, p, folder, until, theirs, l, lists)
+		}
 		if len(r.Differences) > before {
 			s.keep(p, folder)
 		}
@@ -50,6 +58,9 @@ func (s *site) verify(r *Report, until int64) {
 		}); err != nil {
 			s.t.Fatal(err)
 		}
+	}
+	if s.forgotten != nil && (r.Forgotten == 0 || r.Gone == 0) {
+		s.t.Fatalf("%d requests to forget were answered, and %d customers are gone: the run proves nothing", r.Forgotten, r.Gone)
 	}
 }
 
@@ -154,8 +165,9 @@ type published struct {
 	Change   string
 }
 
-// compare reads a partition's changes and holds them to a file of those that were to be. It gives their number.
-func (s *site) compare(r *Report, by string, read reader, p int32, want string) (count int64) {
+// compare reads a partition's changes and holds them to a file of those that were to be. It gives their number, and by customer those of
+// who was to be forgotten, of which a replay knows nothing: these are left out on both sides.
+func (s *site) compare(r *Report, by string, read reader, p int32, want string) (count int64, theirs map[string][]string) {
 	s.t.Helper()
 	file, err := os.Open(want)
 	if err != nil {
@@ -164,17 +176,30 @@ func (s *site) compare(r *Report, by string, read reader, p int32, want string) 
 	defer func() { _ = file.Close() }()
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 1<<20)
+	scan := func() bool {
+		for lines.Scan() {
+			if s.forgotten.of(customerOf(lines.Text())) == nil {
+				return true
+			}
+		}
+		return false
+	}
+	theirs = make(map[string][]string)
 	at := int64(0)
 	var rest []string // what was published from the first difference on
 	err = read(changes, p, func(c *subscribe.Record) error {
 		count++
+		if s.forgotten.of(string(c.Key)) != nil {
+			theirs[string(c.Key)] = append(theirs[string(c.Key)], string(c.Value))
+			return nil
+		}
 		if rest != nil {
 			rest = append(rest, string(c.Value))
 			return nil
 		}
 		var is published
 		switch {
-		case !lines.Scan():
+		case !scan():
 			s.differ(r, "partition %d by %s, offset %d: one too many: %s", p, by, c.Offset, c.Value)
 			rest = []string{string(c.Value)}
 		case string(c.Value) != lines.Text():
@@ -194,7 +219,7 @@ func (s *site) compare(r *Report, by string, read reader, p int32, want string) 
 	if rest != nil && lines.Text() != "" {
 		missing = append(missing, lines.Text())
 	}
-	for lines.Scan() {
+	for scan() {
 		missing = append(missing, lines.Text())
 	}
 	if rest == nil && len(missing) > 0 {
@@ -203,7 +228,7 @@ func (s *site) compare(r *Report, by string, read reader, p int32, want string) 
 	if rest != nil {
 		s.classify(r, by, p, rest, missing)
 	}
-	return count
+	return count, theirs
 }
 
 // classify says what became of the changes behind a first difference.

@@ -69,10 +69,9 @@ func (s *site) caughtUp(ends [partitions]int64) bool {
 }
 
 // checkView holds everything that Redis has of a partition to the changelog.
-func (s *site) checkView(r *Report, p int32) {
+func (s *site) checkView(r *Report, p int32, l *log) {
 	s.t.Helper()
 	ctx := s.t.Context()
-	l := s.fold(p)
 	meta, err := s.view.HGetAll(ctx, s.key(p, "meta")).Result()
 	if err != nil {
 		s.t.Fatalf("reading Redis: %v", err)
