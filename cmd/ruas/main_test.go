@@ -12,6 +12,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ruas/ruas/internal/config"
+	"github.com/ruas/ruas/internal/rulefiles"
 )
 
 // ruas runs a command line in a folder of its own, with files in it, and gives its exit code and what it wrote.
@@ -59,6 +62,7 @@ func TestExitCodesAndMessages(t *testing.T) {
 		{"a wrong variable", nil, []string{"RUAS_CLOCK=x"}, []string{"check"}, exitInput, "RUAS_CLOCK"},
 		{"good segments", map[string]string{"segments/a.yaml": good}, nil, []string{"check"}, exitFine, ""},
 		{"segments of the configuration", map[string]string{"c/ruas.yaml": "segments: [mine]\n", "c/mine/a.yaml": good}, nil, []string{"check", "-c", "c/ruas.yaml"}, exitFine, ""},
+		{"no folder for rules", map[string]string{"segments/a.yaml": good}, []string{"RUAS_HTTP_RULES=none"}, []string{"check"}, exitInput, "http.rules: there is no folder none"},
 		{"no segments", nil, nil, []string{"check"}, exitInput, "segments"},
 		{"bad segments", map[string]string{"a.yaml": bad}, nil, []string{"check", "a.yaml"}, exitInput, "a.yaml:2:"},
 		{"no such format", nil, nil, []string{"check", "--format", "xml"}, exitUsage, "want table or json"},
@@ -169,6 +173,40 @@ func TestDemoRulesAreTheStarterSegments(t *testing.T) {
 	}
 	if _, err := os.Stat(d.own); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the folder is left behind: %v", err)
+	}
+}
+
+// TestSavedRulesWaitForTheNextStart saves a file in the folder of http.rules, which is empty at first: whoever starts then reads it.
+func TestSavedRulesWaitForTheNextStart(t *testing.T) {
+	code, _, message := ruas(t, map[string]string{
+		"c/ruas.yaml": "segments: [fixed]\nhttp: {rules: mine}\n", "c/fixed/a.yaml": "segments:\n  buyer: {when: purchase.size() > 0}\n", "c/mine/.keep": "",
+	}, nil, "check", "-c", "c/ruas.yaml")
+	if code != exitFine {
+		t.Fatal(message)
+	}
+	c, err := config.Load("c/ruas.yaml", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := compile(c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := func(*rulefiles.File) error { return nil }
+	done, err := before.files.Save(t.Context(), "often.yaml", []byte("segments:\n  often: {when: in_segment(\"buyer\") && purchase.size() > 9}\n"), seen)
+	if err != nil || done.InForce {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	wrong := new(rulefiles.Wrong)
+	if _, err := before.files.Save(t.Context(), "more.yaml", []byte("segments:\n  often: {when: purchase.size() > 9}\n"), seen); !errors.As(err, &wrong) {
+		t.Errorf("of what was saved before nothing is known: %v", err)
+	}
+	after, err := compile(c, nil)
+	if err != nil || len(after.engine.Segments()) != 2 || len(before.engine.Segments()) != 1 {
+		t.Errorf("after a start: %v", err)
+	}
+	if other, err := compile(c, []string{"c/fixed"}); err != nil || other.files.Closed() == "" || len(other.engine.Segments()) != 1 {
+		t.Errorf("other segments are given, and rules can be saved among them: %v", err)
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/ruas/ruas/internal/config"
 	"github.com/ruas/ruas/internal/engine"
@@ -42,7 +43,7 @@ func compileFiles(c *config.Config, opt rulefiles.Options, take func(context.Con
 		return func(ctx context.Context) { take(ctx, e) }, nil
 	}
 	if r.files, err = rulefiles.Open(opt); err != nil {
-		return r, err
+		return r, fmt.Errorf("http.rules: %w", err)
 	}
 	texts, err := r.files.Load()
 	if err != nil {

@@ -98,13 +98,7 @@ func (s *Store) change(ctx context.Context, name string, text []byte, seen func(
 	if err != nil {
 		return done, err
 	}
-	// Whoever changes the folder by other means is not held up by the lock.
-	if now, err := s.look(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return done, err
-	} else if (err == nil) != (is != nil) || is != nil && now.Hash != is.Hash {
-		return done, ErrChanged
-	}
-	if err := s.put(name, text, is != nil); err != nil {
+	if err := s.replace(name, text, is); err != nil {
 		return done, err
 	}
 	if use != nil {
@@ -153,17 +147,30 @@ func (s *Store) compile(files []File) (use func(context.Context), err error) {
 	return use, nil
 }
 
-// put replaces a file in one step, or makes or removes it. Nothing is followed out of the folder.
-func (s *Store) put(name string, text []byte, there bool) error {
+// replace gives a file another text in one step, or makes or removes it, if it still is what it was. Nothing is followed out of the folder.
+func (s *Store) replace(name string, text []byte, is *File) error {
 	folder, err := os.OpenRoot(s.opt.Folder)
 	if err != nil {
 		return unwritten(err)
 	}
 	defer func() { _ = folder.Close() }()
-	if text == nil {
+	unlock, err := lock(folder)
+	if err != nil {
+		return unwritten(err)
+	}
+	defer unlock()
+	// Who edits the files by hand, and another process until now, was not held up.
+	now, err := s.look(name)
+	gone := errors.Is(err, fs.ErrNotExist)
+	switch {
+	case err != nil && !gone:
+		return err
+	case gone != (is == nil), is != nil && now.Hash != is.Hash:
+		return ErrChanged
+	case text == nil:
 		err = folder.Remove(name)
-	} else {
-		err = write(folder, name, text, there)
+	default:
+		err = write(folder, name, text, is != nil)
 	}
 	if err == nil {
 		err = settle(folder)
