@@ -23,17 +23,6 @@ import (
 	"github.com/ruas/ruas/internal/servers"
 )
 
-// moreOfAPI asks operations that testAPI does not: a file of tests that brings an operation adds to it when it is initialised. Each runs
-// once on every kind of Redis, before a customer is forgotten.
-var moreOfAPI []func(t *testing.T, site *apiSite)
-
-// apiSite is a worker with a replica of the API beside it, of which the customer is a member of the segment "big".
-type apiSite struct {
-	*trial
-	ruas     *client.Client
-	customer string
-}
-
 // TestAPI asks each operation of openapi.yaml, of a replica beside a worker, on a real Kafka, and on a real Redis and a real Cluster.
 func TestAPI(t *testing.T) {
 	t.Parallel()
@@ -51,7 +40,7 @@ func testAPI(t *testing.T, k, r *servers.Servers, suffix string) {
 	hash := sha256.Sum256([]byte("s3cret"))
 	tokens := "RUAS_HTTP_TOKENS=[{name: test, sha256: " + hex.EncodeToString(hash[:]) + ", scopes: [read, write, forget]}]"
 	tr := newTrial(t, build(t), plain(t, k), suffix, "RUAS_KAFKA_BROKERS="+k.Addresses[0], "RUAS_REDIS_ADDRESSES="+strings.Join(r.Addresses, ","),
-		"RUAS_TOPICS_FORGET=ruas-forget"+suffix, "RUAS_TOPICS_MEMBERSHIPS=segment-memberships"+suffix, tokens)
+		"RUAS_TOPICS_FORGET=ruas-forget"+suffix, "RUAS_TOPICS_MEMBERSHIPS=segment-memberships"+suffix, "RUAS_HTTP_RULES="+t.TempDir(), tokens)
 	for _, topic := range []string{"purchases", "browsing"} {
 		createTopicWith(t, tr.admin, tr.topic(topic), 2, nil)
 	}
@@ -145,9 +134,9 @@ func testAPI(t *testing.T, k, r *servers.Servers, suffix string) {
 		t.Errorf("check: %s", got)
 	}
 
-	for _, more := range moreOfAPI {
-		more(t, &apiSite{trial: tr, ruas: ruas, customer: id})
-	}
+	askRules(ctx, t, ruas)
+	askStudies(ctx, t, ruas, int64(tr.bought))
+	tr.askLetters(ctx, ruas)
 	tr.loseRedis(ctx, r, id, len(members))
 
 	forgotten, err := ruas.Forget(ctx, id)
