@@ -26,6 +26,17 @@ var answers = map[string]string{
 		`"topic":"shop-purchases","source_partition":0,"source_offset":4711,"key":"c42","value":"{\"type\":\"purchse\"}","size":18,"replay_of":{"partition":0,"offset":3}},` +
 		`{"partition":1,"offset":5,"time":"2026-11-21T09:00:00.000Z","reason":"not_json","topic":"old","value":"\u001b[31m\n","size":1000000,"truncated":true,"not_replayable":"no_source"}]}`,
 	"/v1/dead-letters:replay": `{"replayed":2,"skipped":{"cut":1,"repeated":4}}`,
+	"/v1/studies": `{"id":"s1","segment":"loyal","preview":true,"state":"waiting","progress":{"read":0,"total":0},"asked_at":"2026-11-21T10:00:00.123Z"}`,
+	"/v1/studies/s1": `{"id":"s1","segment":"loyal","preview":true,"state":"done","progress":{"read":9,"total":9},"asked_at":"2026-11-21T10:00:00.123Z",` +
+		`"result":{"as_of":"2026-11-21T10:00:00.123Z","sources_since":"2026-01-02T03:04:05.678Z","complete":false,"incomplete":["browsing"],"events":9,"rejected":1,` +
+		`"customers":4,"members":2,"against":{"members":1,"joins":2,"leaves":1},"sample":[{"customer_id":"c1","member":true,"was":false},` +
+		`{"customer_id":"c2","member":true,"was":false},{"customer_id":"c3","member":false,"was":true}],"attributes":[{"name":"birth_date","source":"profile",` +
+		`"unit":"years","difference":0.5,"missing":{"values":0,"members":0,"customers":1},"values":[{"value":"18–24","from":18,"below":25,"members":2,"customers":3}]}],` +
+		`"sales":{"currency":"IDR","left_out":[{"currency":"USD","orders":1}],"members":{"customers":2,"buyers":1,"orders":3,"total":10.5,"average_order":3.5},` +
+		`"everybody":{"customers":4,"buyers":2,"orders":4,"total":1234567890.25,"average_order":308641972.5625},"by_age":[],"by_city":[` +
+		`{"group":"Bandung","members":{"customers":2,"buyers":1,"orders":3,"total":10.5,"average_order":3.5},"everybody":{"customers":3,"buyers":1,"orders":3,"total":10.5,` +
+		`"average_order":3.5}},{"unknown":true,"members":{"customers":0,"buyers":0,"orders":0,"total":0},"everybody":{"customers":1,"buyers":1,"orders":1,"total":1234567879.75,` +
+		`"average_order":1234567879.75}}]}}}`,
 	"/v1/changes": "retry: 1000\n\nid: 0:18\nevent: change\ndata: " +
 		`{"id":"x","customer_id":"c42","segment":"loyal","change":"leave","time":"2026-11-21T10:00:00.123Z","cause":"time","seq":4,"rules":"r"}` + "\n\n",
 }
@@ -62,6 +73,7 @@ func TestAsking(t *testing.T) {
 		"watch":    {"watch", "loyal", "--count", "1"},
 		"letters":  {"dead-letters", "list", "--reason", "unknown_type"},
 		"again":    {"dead-letters", "replay", "0:17", "1:5"},
+		"study":    {"study", "loyal", "--rules", filepath.Join(folder, "draft.yaml")},
 	} {
 		code, out, message := asks(t, args...)
 		if code != exitFine {

@@ -132,7 +132,7 @@ func writeStudy(out io.Writer, s *client.Study) {
 	}
 	fmt.Fprintf(out, ".\n%d events since %s", r.Events, written(r.SourcesSince))
 	if r.Rejected > 0 {
-		fmt.Fprintf(out, ", %d records that were no good", r.Rejected)
+		fmt.Fprintf(out, ", and %d %s no good", r.Rejected, plural(int(r.Rejected), "record that was", "records that were"))
 	}
 	fmt.Fprintln(out, ".")
 	if !r.Complete {
@@ -155,12 +155,15 @@ func writeSample(out io.Writer, r *client.StudyResult) {
 	}{{true, "would join"}, {false, "would leave"}} {
 		var ids []string
 		for _, c := range r.Sample {
-			if c.Member == kind.member && c.Was != kind.member && len(ids) < fewShown {
+			if c.Member == kind.member && c.Was != kind.member {
 				ids = append(ids, c.Customer)
 			}
 		}
+		if len(ids) > fewShown {
+			ids = append(ids[:fewShown], "…")
+		}
 		if len(ids) > 0 {
-			fmt.Fprintf(out, "%s: %s …\n", kind.what, strings.Join(ids, ", "))
+			fmt.Fprintf(out, "%s: %s\n", kind.what, strings.Join(ids, ", "))
 		}
 	}
 }
@@ -190,31 +193,33 @@ func writeSales(out io.Writer, s *client.Sales) {
 		return
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "\nsales %s\tcustomers\tbuyers\torders\ttotal\taverage order\n", s.Currency)
-	row := func(what string, f client.SalesFigures) {
-		average := "-"
-		if f.AverageOrder != nil {
-			average = strconv.FormatFloat(*f.AverageOrder, 'f', 2, 64)
-		}
-		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%s\t%s\n", what, f.Customers, f.Buyers, f.Orders, strconv.FormatFloat(f.Total, 'f', -1, 64), average)
+	fmt.Fprintf(table, "\nsales %s\tmembers\torders\ttotal\taverage\teverybody\torders\ttotal\taverage\n", s.Currency)
+	row := func(what string, members, everybody client.SalesFigures) {
+		fmt.Fprintf(table, "%s\t%s\t%s\n", what, figures(members), figures(everybody))
 	}
-	row("members", s.Members)
-	row("everybody", s.Everybody)
+	row("all", s.Members, s.Everybody)
 	for _, groups := range [][]client.SalesGroup{s.ByAge, s.ByCity} {
 		for _, g := range groups {
 			name := g.Group
 			switch {
 			case g.Unknown:
-				name = "(unknown)"
+				name = "(not known)"
 			case g.Other:
 				name = "(others)"
 			}
-			row(name+", members", g.Members)
-			row(name+", everybody", g.Everybody)
+			row(name, g.Members, g.Everybody)
 		}
 	}
 	_ = table.Flush() // as all that is written to out
 	for _, other := range s.LeftOut {
-		fmt.Fprintf(out, "left out: %d orders in %s\n", other.Orders, cmp.Or(other.Currency, "no currency"))
+		fmt.Fprintf(out, "left out: %d %s in %s\n", other.Orders, plural(int(other.Orders), "order", "orders"), cmp.Or(other.Currency, "no currency"))
 	}
+}
+
+func figures(f client.SalesFigures) string {
+	average := "-"
+	if f.AverageOrder != nil {
+		average = strconv.FormatFloat(*f.AverageOrder, 'f', 2, 64)
+	}
+	return fmt.Sprintf("%d\t%d\t%s\t%s", f.Customers, f.Orders, strconv.FormatFloat(f.Total, 'f', -1, 64), average)
 }

@@ -11,3 +11,5 @@ import (
 func TestFencingOnKafka(t *testing.T) { fencing(t, servers.Kafka(t).Addresses, true) }
 
 func TestFencingOnThreeBrokers(t *testing.T) { fencing(t, servers.KafkaCluster(t).Addresses, true) }
+
+func TestScanOnKafka(t *testing.T) { scanning(t, servers.Kafka(t).Addresses) }
