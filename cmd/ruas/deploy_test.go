@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/ruas/ruas/internal/api"
 	"github.com/ruas/ruas/internal/config"
 	"github.com/ruas/ruas/internal/metrics"
 	"github.com/ruas/ruas/internal/pipeline"
@@ -72,6 +75,8 @@ func TestDashboardsKnowTheMetrics(t *testing.T) {
 	})
 	m.Lag(0, "purchases", 1)
 	m.Clock(0, 0, 1)
+	h := metrics.NewHTTP(registry, time.Now)
+	h.Answered(h.Began(httptest.NewRequest(http.MethodGet, "/", http.NoBody)), api.Answer{Route: "GET /v1/segments", Status: http.StatusOK})
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
