@@ -22,6 +22,9 @@ import (
 	"github.com/ruas/ruas/internal/rule"
 )
 
+//go:generate go test . -update
+//go:generate go test ../cmd/ruas -run ^TestGettingStarted$ -update
+
 var update = flag.Bool("update", false, "write what the documents show of the program anew")
 
 // example is a rule, events and what comes of them: three blocks that follow each other.
