@@ -47,7 +47,8 @@ type Options struct {
 
 // Kafka is a cluster. It implements pipeline.Log.
 type Kafka struct {
-	opt Options
+	opt       Options
+	consumers consumers
 }
 
 // New checks the options; it does not connect.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,7 +24,8 @@ type partition struct {
 	member   pipeline.Member
 	sources  map[string]int // by topic
 	producer *kgo.Client
-	consumer *kgo.Client // nil until Consume
+	consumer *consumer // nil until Consume
+	inbox    inbox     // what it read for this session
 
 	// implicit says that offsets are part of a transaction by being committed in it.
 	implicit bool
@@ -103,7 +103,7 @@ func (p *partition) look(ctx context.Context) error {
 
 func (p *partition) Close() {
 	if p.consumer != nil {
-		p.consumer.Close()
+		p.k.leave(p)
 	}
 	p.producer.Close()
 }
@@ -229,62 +229,47 @@ func (p *partition) Skew(ctx context.Context) (time.Duration, bool, error) {
 	return 0, true, nil
 }
 
-// Consume implements pipeline.Partition. Control records are kept, so that a position behind the last event can reach the high
-// watermark.
-func (p *partition) Consume(offsets []int64) error {
+// Consume implements pipeline.Partition.
+func (p *partition) Consume(offsets []int64, gather time.Duration) error {
 	from := make(map[string]map[int32]kgo.Offset)
 	for i, s := range p.layout.Topics.Sources {
 		if p.layout.Present(i) {
 			from[s.Topic] = map[int32]kgo.Offset{p.number: kgo.NewOffset().At(offsets[i])}
 		}
 	}
-	var err error
-	p.consumer, err = p.reader(from,
-		// A source that was paused is asked for again only when the request on its way is answered.
-		kgo.FetchMaxWait(200*time.Millisecond),
-		// What one request brings is decoded at once, beyond the bound of what is read ahead.
-		kgo.FetchMaxPartitionBytes(256<<10),
-		kgo.WithPools(recordPool{}),
-	)
-	return err
+	p.inbox.open(len(p.layout.Topics.Sources))
+	return p.k.join(p, from, gather)
 }
 
-// reader makes a client that reads partitions from offsets; one that is out of range is an error, not a new start.
-func (p *partition) reader(from map[string]map[int32]kgo.Offset, more ...kgo.Opt) (*kgo.Client, error) {
-	return p.k.client(append([]kgo.Opt{
-		kgo.ConsumePartitions(from),
+// reads is how all of ruas's topics are read: an offset that is out of range is an error, not a new start. Control records are kept, so that
+// a position behind the last event can reach the high watermark.
+func reads(more ...kgo.Opt) []kgo.Opt {
+	return append([]kgo.Opt{
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(),
-	}, more...)...)
+	}, more...)
 }
 
 // Poll implements pipeline.Partition.
 func (p *partition) Poll(ctx context.Context) ([]pipeline.Fetch, error) {
-	fetches := p.consumer.PollFetches(ctx)
-	if err := ctx.Err(); err != nil {
+	arrived, err := p.inbox.wait(ctx)
+	if err != nil {
 		return nil, err
 	}
-	if fetches.IsClientClosed() {
-		return nil, errors.New("reading sources: the client was closed")
-	}
-	var (
-		got  []pipeline.Fetch
-		fail error
-	)
+	p.letGo(arrived)
 	clear(p.polled) // lets go of what it pointed at
 	p.polled = p.polled[:0]
-	fetches.EachPartition(func(fp kgo.FetchTopicPartition) {
-		if fp.Err != nil {
-			fail = p.gone(ctx, fp.Topic, fp.Err)
-			return
+	got := make([]pipeline.Fetch, 0, len(arrived))
+	for i := range arrived {
+		a := &arrived[i]
+		if a.Err != nil {
+			err = p.gone(ctx, a.topic, a.Err)
+			continue
 		}
-		if len(fp.Records) == 0 {
-			return
-		}
-		f := pipeline.Fetch{Source: p.sources[fp.Topic], End: fp.HighWatermark}
+		f := pipeline.Fetch{Source: a.source, End: a.HighWatermark}
 		from := len(p.polled)
-		for _, r := range fp.Records {
+		for _, r := range a.Records {
 			f.Next = r.Offset + 1
 			if !r.Attrs.IsControl() {
 				p.polled = append(p.polled, pipeline.Record{Key: r.Key, Value: r.Value, Headers: headers(r.Headers), Offset: r.Offset})
@@ -293,8 +278,8 @@ func (p *partition) Poll(ctx context.Context) ([]pipeline.Fetch, error) {
 		}
 		f.Records = p.polled[from:len(p.polled):len(p.polled)]
 		got = append(got, f)
-	})
-	return got, fail
+	}
+	return got, err
 }
 
 // gone says of an offset that is out of range what there is instead.
@@ -323,24 +308,15 @@ func headers(from []kgo.RecordHeader) []pipeline.Header {
 	return to
 }
 
-// Pause implements pipeline.Partition.
-func (p *partition) Pause(source int) {
-	p.consumer.PauseFetchPartitions(map[string][]int32{p.layout.Topics.Sources[source].Topic: {p.number}})
-}
-
-// Resume implements pipeline.Partition.
-func (p *partition) Resume(source int) {
-	p.consumer.ResumeFetchPartitions(map[string][]int32{p.layout.Topics.Sources[source].Topic: {p.number}})
-}
-
 // ReadState implements pipeline.Partition.
 func (p *partition) ReadState(ctx context.Context, from, to int64, each func(pipeline.StateRecord) error) error {
 	if from >= to {
 		return nil
 	}
 	state := p.layout.Topics.State
-	cl, err := p.reader(map[string]map[int32]kgo.Offset{state: {p.number: kgo.NewOffset().At(from)}},
-		kgo.FetchMaxPartitionBytes(8<<20))
+	cl, err := p.k.client(reads(
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{state: {p.number: kgo.NewOffset().At(from)}}),
+		kgo.FetchMaxPartitionBytes(8<<20))...)
 	if err != nil {
 		return err
 	}
@@ -378,19 +354,3 @@ func topicID(s string) (id [16]byte) {
 	}
 	return id
 }
-
-// recordPool keeps the client's records, which are copied as soon as they are polled. What they point at is not pooled.
-type recordPool struct{}
-
-var freeRecords sync.Pool
-
-// GetRecords implements kgo.PoolRecords.
-func (recordPool) GetRecords(n int) []kgo.Record {
-	if free, ok := freeRecords.Get().(*[]kgo.Record); ok && cap(*free) >= n {
-		return (*free)[:0]
-	}
-	return make([]kgo.Record, 0, n)
-}
-
-// PutRecords implements kgo.PoolRecords.
-func (recordPool) PutRecords(free []kgo.Record) { freeRecords.Put(&free) }

@@ -33,7 +33,6 @@ type feed struct {
 	// bound is how many records of a source are read ahead before it is paused; while others leave room, it may take theirs: no source
 	// waits for room that another one took. unread counts them.
 	bound  int
-	every  time.Duration // how long little that comes is left to gather, a request for each record would cost more than the record
 	unread []atomic.Int64
 	paused []atomic.Bool
 
@@ -46,24 +45,19 @@ type feed struct {
 	failed  chan error
 }
 
-func newFeed(part Partition, decoders []Decoder, tell func(string, error), check func(key []byte) bool, bound int, every time.Duration) *feed {
+func newFeed(part Partition, decoders []Decoder, tell func(string, error), check func(key []byte) bool, bound int) *feed {
 	return &feed{
-		part: part, decoders: decoders, tell: tell, check: check, bound: bound, every: every,
+		part: part, decoders: decoders, tell: tell, check: check, bound: bound,
 		unread: make([]atomic.Int64, len(decoders)), paused: make([]atomic.Bool, len(decoders)),
 		arrived: make(chan arrival, 16), ended: make(chan ends, 1), ask: make(chan struct{}, 1), failed: make(chan error, 1),
 	}
 }
 
-// pollMost is how many records are worth a request of their own.
-const pollMost = 500
-
 // read polls until ctx is done or a fault.
 func (f *feed) read(ctx context.Context) {
 	for {
 		fetches, err := f.part.Poll(ctx)
-		read := 0
 		for _, got := range fetches {
-			read += len(got.Records)
 			a := arrival{source: got.Source, next: got.Next, end: got.End, inputs: f.decode(got)}
 			own := f.unread[a.source].Add(int64(len(a.inputs)))
 			if own > int64(f.bound) && f.all() > f.room() && !f.paused[a.source].Swap(true) {
@@ -80,9 +74,6 @@ func (f *feed) read(ctx context.Context) {
 		}
 		if err != nil {
 			f.failed <- err
-			return
-		}
-		if read < pollMost && !sleep(ctx, f.every) {
 			return
 		}
 	}

@@ -85,8 +85,9 @@ type Partition interface {
 	// SourceStarts gives the first offset of each source, SourceEnds the high watermarks; -1 for a source that is not there.
 	SourceStarts(ctx context.Context) ([]int64, error)
 	SourceEnds(ctx context.Context) ([]int64, error)
-	// Consume starts reading each source at its offset.
-	Consume(offsets []int64) error
+	// Consume starts reading each source at its offset. Little that comes is left to gather for so long: a request for each record would
+	// cost more than the record.
+	Consume(offsets []int64, gather time.Duration) error
 	// Poll waits for records. A Fetch with none is possible. An *OffsetsGone error says that an offset is out of range.
 	Poll(ctx context.Context) ([]Fetch, error)
 	// Pause stops reading a source, Resume goes on.

@@ -262,10 +262,10 @@ func (s *session) startFeed(background context.Context) error {
 	for i := range offsets {
 		offsets[i] = s.merge.offset(i)
 	}
-	if err := s.part.Consume(offsets); err != nil {
+	if err := s.part.Consume(offsets, s.opt.BatchEvery/2); err != nil {
 		return err
 	}
-	s.feed = newFeed(s.part, read, s.tell, s.belongs(), s.opt.ReadAhead, s.opt.BatchEvery/2)
+	s.feed = newFeed(s.part, read, s.tell, s.belongs(), s.opt.ReadAhead)
 	s.background.Go(func() { s.feed.read(background) })
 	s.background.Go(func() { s.feed.watchEnds(background) })
 	return nil
