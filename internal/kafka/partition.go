@@ -56,8 +56,8 @@ func (k *Kafka) Open(ctx context.Context, layout pipeline.Layout, number int32, 
 	p.producer, err = k.client(
 		kgo.TransactionalID(p.transactionalID()),
 		kgo.TransactionTimeout(k.opt.TransactionTimeout),
-		kgo.ProducerLinger(0), // a transaction is flushed as a whole
-		kgo.MaxBufferedRecords(1<<17),
+		kgo.ManualFlushing(), // a transaction goes as a whole: one request, where the first record would else go by itself
+		kgo.MaxBufferedRecords(2*flushMost),
 		kgo.ProducerBatchCompression(kgo.SnappyCompression(), kgo.NoCompression()), // half the CPU of lz4, nearly as small
 	)
 	if err != nil {

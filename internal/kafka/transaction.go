@@ -35,6 +35,9 @@ func (p *partition) Commit(ctx context.Context, tx *pipeline.Transaction) (end p
 	return end, nil
 }
 
+// flushMost is how many records are kept until they are sent.
+const flushMost = 1 << 16
+
 // produce sends all records and waits until they are on the broker.
 func (p *partition) produce(ctx context.Context, tx *pipeline.Transaction) (end pipeline.Reached, err error) {
 	var (
@@ -71,7 +74,9 @@ func (p *partition) produce(ctx context.Context, tx *pipeline.Transaction) (end 
 			Topic: topic, Partition: partition, Key: m.Key, Value: m.Value, Headers: p.headers[from:len(p.headers):len(p.headers)],
 		})
 		r := &p.records[len(p.records)-1]
-		p.producer.Produce(ctx, r, done)
+		if p.producer.Produce(ctx, r, done); len(p.records)%flushMost == 0 {
+			_ = p.producer.Flush(ctx) // the error is that of the context, which the last flush tells too
+		}
 		return r
 	}
 	var change *kgo.Record
