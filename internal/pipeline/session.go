@@ -139,16 +139,23 @@ func (s *session) receive() error {
 // paceMost is how many inputs are worth a transaction at once.
 const paceMost = 1000
 
+// behindFor is how long inputs may gather while much waits on the broker.
+const behindFor = 200 * time.Millisecond
+
 // pace lets inputs gather where little comes: a transaction costs the broker about as much for one as for a hundred. Half of the time of a
-// broker that is slow is left to others.
+// broker that is slow is left to others. Where much waits on the broker, a transaction is to be large: a customer's state is written once in
+// each.
 func (s *session) pace() {
-	rest := time.Until(s.begun.Add(max(s.opt.BatchEvery, 2*s.committed.Sub(s.begun))))
+	enough, rest := paceMost, time.Until(s.begun.Add(max(s.opt.BatchEvery, 2*s.committed.Sub(s.begun))))
+	if s.behind() {
+		enough, rest = min(s.opt.BatchRecords, s.opt.ReadAhead*s.merge.timed())*3/4, behindFor
+	}
 	if s.opt.BatchEvery == 0 || rest <= 0 {
 		return
 	}
 	over := time.NewTimer(rest)
 	defer over.Stop()
-	for s.ready() < paceMost {
+	for s.ready() < enough {
 		select {
 		case a := <-s.feed.arrived:
 			s.arrive(a)
@@ -161,6 +168,17 @@ func (s *session) pace() {
 		}
 		return
 	}
+}
+
+// behind tells whether more than a batch waits on the broker.
+func (s *session) behind() bool {
+	waits := int64(0)
+	for i := range s.merge.lanes {
+		if l := &s.merge.lanes[i]; !l.absent {
+			waits += max(0, l.end-l.next)
+		}
+	}
+	return waits > int64(s.opt.BatchRecords)
 }
 
 // ready is the number of inputs that were read ahead.
