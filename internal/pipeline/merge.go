@@ -152,6 +152,16 @@ func (m *merge) decide(present int64, now time.Time) verdict {
 	return verdict{verb: idle, bound: limit}
 }
 
+// outdated tells whether some source may be at its end, if only the broker said so again. Where more is known to be there it comes by itself.
+func (m *merge) outdated(now time.Time) bool {
+	for i := range m.timed() {
+		if l := &m.lanes[i]; !l.absent && l.first() == nil && l.next >= l.end && !l.atEnd(now) {
+			return true
+		}
+	}
+	return false
+}
+
 // offset is the offset of the next event of lane i to apply, where everything that was taken is applied.
 func (m *merge) offset(i int) int64 {
 	l := &m.lanes[i]

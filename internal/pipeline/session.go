@@ -192,9 +192,9 @@ func (s *session) ready() int {
 
 // wait waits for something to do: a record, an answer, or time.
 func (s *session) wait(b *batch) {
-	if !b.idle && !s.merge.stands {
+	if !b.idle && !s.merge.stands && s.merge.outdated(time.Now()) {
 		select {
-		case s.feed.ask <- struct{}{}: // some source may be at its end
+		case s.feed.ask <- struct{}{}:
 		default:
 		}
 	}
