@@ -161,7 +161,7 @@ type pressure struct {
 }
 
 // inboxMost is how many bytes of a source wait for a session before no more are asked for.
-const inboxMost = 512 << 10
+const inboxMost = 1 << 20
 
 func (in *inbox) open(sources int) {
 	in.sources, in.filled = make([]pressure, sources), make(chan struct{}, 1)
