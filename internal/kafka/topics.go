@@ -26,7 +26,7 @@ func stateConfig() map[string]*string {
 	return map[string]*string{
 		"cleanup.policy":            kadm.StringPtr("compact"),
 		"segment.bytes":             kadm.StringPtr("67108864"),
-		"min.cleanable.dirty.ratio": kadm.StringPtr("0.1"),
+		"min.cleanable.dirty.ratio": kadm.StringPtr("0.5"),
 		"delete.retention.ms":       kadm.StringPtr(fmt.Sprint(DeleteRetention.Milliseconds())),
 		"message.timestamp.type":    kadm.StringPtr("LogAppendTime"),
 	}
