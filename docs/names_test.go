@@ -49,6 +49,20 @@ func TestNamesInPages(t *testing.T) {
 	})
 }
 
+// TestTopicSettings compares the settings with which ruas makes its topics with those that operations.md tells to give them.
+func TestTopicSettings(t *testing.T) {
+	page := read(t, "operations.md")
+	settings := regexp.MustCompile(`"([a-z.]+)": +kadm\.StringPtr\("([^"]+)"\)`).FindAllStringSubmatch(read(t, "../internal/kafka/topics.go"), -1)
+	if len(settings) < 5 {
+		t.Fatalf("%d settings were found", len(settings))
+	}
+	for _, s := range settings {
+		if !strings.Contains(page, "`"+s[1]+"="+s[2]+"`") {
+			t.Errorf("operations.md does not say %s=%s", s[1], s[2])
+		}
+	}
+}
+
 // metricNames are those that the sources may register: their namespace with what stands in quotes beside them, and with their subsystem before it.
 func metricNames(t *testing.T) map[string]bool {
 	t.Helper()
