@@ -150,9 +150,10 @@ func (s *server) lettersWanted(w http.ResponseWriter, r *http.Request, reason, s
 	for _, c := range []struct {
 		what, is string
 		all      []string
-	}{{"reason", reason, reasons}, {"source", source, s.DeadLetters.Sources()}} {
+		kind     problemType
+	}{{"reason", reason, reasons, badRequest}, {"source", source, s.DeadLetters.Sources(), notFound}} {
 		if c.is != "" && !slices.Contains(c.all, c.is) {
-			fail(w, r, badRequest, "there is no %s %.128q%s: it is one of %s", c.what, c.is, suggest.Hint(c.is, c.all), strings.Join(c.all, ", "))
+			fail(w, r, c.kind, "there is no %s %.128q%s: it is one of %s", c.what, c.is, suggest.Hint(c.is, c.all), strings.Join(c.all, ", "))
 			return false
 		}
 	}
@@ -161,12 +162,15 @@ func (s *server) lettersWanted(w http.ResponseWriter, r *http.Request, reason, s
 
 // replayJSON is what a request to send letters again says.
 type replayJSON struct {
-	Letters []letterName `json:"letters"`
-	Reason  string       `json:"reason"`
-	Source  string       `json:"source"`
-	Until   string       `json:"until"`
-	From    string       `json:"from"`
-	To      string       `json:"to"`
+	Letters []struct {
+		Partition *int32 `json:"partition"`
+		Offset    *int64 `json:"offset"`
+	} `json:"letters"`
+	Reason string `json:"reason"`
+	Source string `json:"source"`
+	Until  string `json:"until"`
+	From   string `json:"from"`
+	To     string `json:"to"`
 }
 
 // request reads what is asked for.
@@ -181,10 +185,10 @@ func (j *replayJSON) request() (q deadletter.Request, err error) {
 		return q, errors.New("name letters, or tell them by reason, source or until")
 	}
 	for _, n := range j.Letters {
-		if n.Partition < 0 || n.Offset < 0 {
-			return q, errors.New("a letter has a partition and an offset from 0")
+		if n.Partition == nil || n.Offset == nil || *n.Partition < 0 || *n.Offset < 0 {
+			return q, errors.New("a letter is named by its partition and its offset, each from 0")
 		}
-		q.Places = append(q.Places, deadletter.Place{Partition: n.Partition, Offset: n.Offset})
+		q.Places = append(q.Places, deadletter.Place{Partition: *n.Partition, Offset: *n.Offset})
 	}
 	if j.Until != "" {
 		until, ok := event.ParseMoment(j.Until)

@@ -67,10 +67,11 @@ func TestDeadLetters(t *testing.T) {
 		t.Errorf("%s, asked for %+v", got.body, l.query)
 	}
 	for path, detail := range map[string]string{
-		"?reason=bad_tim": `did you mean "bad_time"?`, "?source=sales": "there is no source", "?limit=201": "limit is a number from 1 to 200", "?cursor=7": "cursor", "?a=b": "there is no parameter",
+		"?reason=bad_tim": `did you mean "bad_time"?`, "?limit=201": "limit is a number from 1 to 200", "?cursor=7": "cursor", "?a=b": "there is no parameter",
 	} {
 		refusal(t, path, b.ask(t, "GET", "/v1/dead-letters"+path, ""), http.StatusBadRequest, detail)
 	}
+	refusal(t, "no source", b.ask(t, "GET", "/v1/dead-letters?source=sales", ""), http.StatusNotFound, "there is no source")
 	l.err = errors.New("no broker")
 	refusal(t, "no broker", b.ask(t, "GET", "/v1/dead-letters", ""), http.StatusServiceUnavailable, "a server that is needed")
 	refusal(t, "none", newBench(t, nil).ask(t, "GET", "/v1/dead-letters", ""), http.StatusNotFound, "does not serve")
@@ -109,9 +110,9 @@ func TestReplayedLetters(t *testing.T) {
 		`{"letters":[]}`: "name letters, or tell them",
 		`{"letters":[{"partition":0,"offset":1}],"reason":"bad_time"}`: "not both",
 		`{"letters":[{"partition":-1,"offset":1}]}`:                    "from 0",
+		`{"letters":[{"offset":1}]}`:                                   "from 0",
 		`{"letters":[` + strings.Repeat(`{},`, maxReplayed) + `{}]}`:   "at most 500",
 		`{"reason":"bad"}`:                  "there is no reason",
-		`{"source":"bad"}`:                  "there is no source",
 		`{"until":"today"}`:                 "until is a time",
 		`{"reason":"bad_time","from":"x"}`:  "from:",
 		`{"reason":"bad_time","letter":[]}`: "reading the body",

@@ -58,12 +58,18 @@ func New(ctx context.Context, opt Options) (*Tracing, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sending traces: %w", err)
 	}
+	// What the environment says of the process (OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME) counts for more.
+	of, err := resource.New(ctx, resource.WithAttributes(attribute.String("service.name", "ruas"), attribute.String("service.version", opt.Version)),
+		resource.WithHost(), resource.WithFromEnv())
+	if err != nil {
+		return nil, fmt.Errorf("describing the process for traces: %w", err)
+	}
 	said := &trouble{logger: opt.Logger}
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(said.handle))
 	provider := sdk.NewTracerProvider(
 		sdk.WithBatcher(exporter),
 		sdk.WithSampler(sdk.ParentBased(sdk.TraceIDRatioBased(opt.Sample))),
-		sdk.WithResource(resource.NewSchemaless(attribute.String("service.name", "ruas"), attribute.String("service.version", opt.Version))),
+		sdk.WithResource(of),
 	)
 	return &Tracing{provider, provider.Tracer("github.com/ruas/ruas")}, nil
 }
@@ -120,6 +126,9 @@ func (t *Tracing) Began(r *http.Request) context.Context {
 // Answered implements api.Observer.
 func (t *Tracing) Answered(ctx context.Context, a api.Answer) {
 	span := trace.SpanFromContext(ctx)
+	if !span.IsRecording() {
+		return
+	}
 	method, route, ok := strings.Cut(a.Route, " ")
 	if !ok {
 		method, route = "", a.Route
