@@ -125,23 +125,28 @@ func TestBrowser(t *testing.T) {
 		b.until(t, `document.querySelector(".verdict.in") && document.querySelector("textarea").value.includes("cart_abandoner:")`)
 	})
 
-	t.Run("what a rule would do", func(t *testing.T) {
-		b.follow(t, "#/rules/cart_abandoner")
+	// What somebody does who sees it for the first time.
+	t.Run("from a segment to a better one", func(t *testing.T) {
+		b.follow(t, "#/")
+		b.until(t, `document.querySelectorAll("tbody tr").length > 50`)
+		b.do(t, `[...document.querySelectorAll("tbody tr")].find((r) => r.querySelector("b").textContent === "Left a cart behind").click()`)
+		b.until(t, `location.hash === "#/segments/cart_abandoner" && document.querySelector(".ids a")`)
+		b.do(t, `document.querySelector(".ids a").click()`)
+		// Why they are in it stands there at once.
+		b.until(t, `document.querySelector("details[open] .verdict.in") && document.querySelector("details[open] .condition.yes")`)
+		b.press(t, "Change the rule")
 		b.until(t, `document.querySelector(".verdict.in")`)
 		b.write(t, `f.value.replace('purchase, "30m"', 'purchase, "2h"')`)
 		b.until(t, `document.querySelector(".said").textContent.includes("within 2 hours") && ![...document.querySelectorAll("button.strong")].some((b) => b.disabled)`)
 		b.do(t, `document.querySelector("textarea").dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", ctrlKey: true, bubbles: true, cancelable: true }))`)
-		b.until(t, `document.querySelector(".result .moves .joins b") && document.querySelector(".result .ids a")`)
+		b.until(t, `document.querySelector(".result .moves .leaves b")?.textContent.match(/[1-9]/) && document.querySelector(".result .ids .leave")`)
 		// A look at one of them loses nothing.
-		b.do(t, `document.querySelector(".result .ids a").click()`)
-		b.until(t, `location.hash.startsWith("#/customers/") && !document.querySelector("textarea")`)
+		b.do(t, `document.querySelector(".result .ids .leave").click()`)
+		b.until(t, `location.hash.endsWith("/cart_abandoner") && document.querySelector(".explain .condition")`)
 		b.do(t, `history.back()`)
 		b.until(t, `document.querySelector("textarea")?.value.includes('purchase, "2h"') && document.querySelector(".verdict.in")`)
 		b.want(t, `document.querySelector(".differs .new").textContent.trim()`, `+     when: cart_add.last("24h").not_followed_by(purchase, "2h").size() > 0`)
-	})
-
-	t.Run("saving", func(t *testing.T) {
-		// Somebody else saves the file that is open here.
+		// Somebody else has saved the file meanwhile.
 		b.do(t, `fetch("/v1/rules/cart_abandonment.yaml").then(async (a) => {
 			const text = (await a.json()).text.replace("title: Left a cart behind", "title: Left a full cart behind");
 			window.other = (await fetch("/v1/rules/cart_abandonment.yaml", { method: "PUT", headers: { "If-Match": a.headers.get("ETag"), "Content-Type": "application/yaml" }, body: text })).status;
@@ -152,7 +157,11 @@ func TestBrowser(t *testing.T) {
 		b.press(t, "Save mine over theirs")
 		// The demo takes it up at once, and the page tells how many it has.
 		b.until(t, `document.querySelector(".saved .good") && document.querySelector(".saved .big")?.textContent > 0`)
-		// A file of one's own.
+		b.press(t, "See it live")
+		b.until(t, `location.hash === "#/segments/cart_abandoner" && document.querySelector(".said p")?.textContent.includes("within 2 hours") && document.querySelector(".feed .cause")`)
+	})
+
+	t.Run("a file of one's own", func(t *testing.T) {
 		b.follow(t, "#/rules")
 		b.until(t, `document.querySelector("input.name")?.value === "my_segment.yaml" && document.querySelector(".verdict.in")`)
 		b.write(t, `f.value.replaceAll("my_segment", "eager")`)

@@ -10,7 +10,7 @@ import { finder } from "./finder.js";
 const pages = [
   [/^#?\/?$/, "home", () => import("./home.js")],
   [/^#\/segments\/([^/]+)$/, "home", () => import("./segment.js")],
-  [/^#\/customers\/([^/]+)$/, "customer", () => import("./customer.js")],
+  [/^#\/customers\/([^/]+)(?:\/([^/]+))?$/, "customer", () => import("./customer.js")],
   [/^#\/rules(?:\/([^/]+))?$/, "rules", () => import("./rules.js")],
   [/^#\/operations$/, "operations", () => import("./operations.js")],
 ];

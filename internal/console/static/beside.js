@@ -5,7 +5,7 @@ import { t, known, language, number, percent, minute } from "./text.js";
 import { meter } from "./chart.js";
 import { runner, reach } from "./study.js";
 
-const spans = ["", "30d", "90d", "365d"], first = 12, ofEach = 2;
+const spans = ["", "30d", "90d", "365d"], first = 12, ofEach = 2, firstGroups = 8;
 
 // What was found lasts as long as the page, so that a look at a member loses nothing.
 const found = new Map();
@@ -91,7 +91,7 @@ const signed = (share) => (share >= 0 ? "+" : "−") + percent(Math.abs(share));
 function groups(sales, money) {
   const parts = [["by_age", "beside.by.age"], ["by_city", "beside.by.city"]].filter(([key]) => sales[key]?.length);
   if (parts.length === 0) return null;
-  let which = measures[0];
+  let which = measures[0], all = false;
   const box = h("div", { class: "halves" });
   const buttons = measures.map((m) => h("button", { class: "chip", type: "button", "aria-pressed": String(m === which), text: t("sales." + m[0]), onclick: () => {
     which = m;
@@ -103,12 +103,14 @@ function groups(sales, money) {
     fill(box, parts.map(([key, title]) => {
       const rows = sales[key].map((g) => ({ name: g.unknown ? t("group.unknown") : g.other ? t("group.other") : g.group, n: g.members.customers, a: value(g.members), b: value(g.everybody) }));
       const most = Math.max(...rows.flatMap((r) => [r.a, r.b]));
-      return h("table", { class: "facts paired" }, h("caption", { text: t(title) }),
+      const some = all ? rows : rows.slice(0, firstGroups);
+      const more = some.length < rows.length ? h("button", { class: "plain", type: "button", text: t("more"), onclick: () => { all = true; plot(); } }) : null;
+      return h("div", {}, h("table", { class: "facts paired" }, h("caption", { text: t(title) }),
         h("thead", { class: "unseen" }, h("tr", {}, ["beside.group", "beside.plot", "beside.members", "beside.everybody"].map((k) => h("th", { scope: "col", text: t(k) })))),
-        h("tbody", {}, rows.map((r) => h("tr", {},
+        h("tbody", {}, some.map((r) => h("tr", {},
           h("th", { scope: "row" }, r.name, h("small", { text: t("beside.n", { n: r.n }) })),
           h("td", { class: "bars" }, pair(r.a, r.b, most)),
-          h("td", { class: "num strong", text: r.n ? show(r.a) : "–" }), h("td", { class: "num", text: show(r.b) })))));
+          h("td", { class: "num strong", text: r.n ? show(r.a) : "–" }), h("td", { class: "num", text: show(r.b) }))))), more);
     }));
   };
   plot();

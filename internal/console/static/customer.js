@@ -11,7 +11,7 @@ import { readExplanation, explanation, outlook, eventLine, shown } from "./expla
 // The view is written just after a change is published.
 const settle = 300, atOnce = 6;
 
-export async function open(id, { signal, show }) {
+export async function open(id, asked, { signal, show }) {
   const path = customerPath(id);
   const [first, segments] = await Promise.all([get(path, signal), knownSegments(signal), knownFeatures(signal)]);
   const memberships = h("ul", { class: "memberships" }), none = note(t("customer.none"));
@@ -21,14 +21,15 @@ export async function open(id, { signal, show }) {
   const values = card(t("customer.features"), { hidden: true }, features);
   const changes = feed({ length: 25, customer: false });
   const summary = h("p", { class: "summary" });
-  const why = whyNot(id, segments, signal);
+  const why = whyNot(id, segments, signal, first.memberships.some((m) => m.segment === asked) ? "" : asked);
   show(h("div", {},
     h("p", { class: "crumbs", text: t("customer") }),
     h("div", { class: "lead" }, h("h1", { class: "id", text: id }), summary),
     h("div", { class: "columns" },
       h("div", { class: "stack" },
+        why.asked ? why.node : null,
         card(t("customer.segments"), {}, none, memberships),
-        why.node, when),
+        why.asked ? null : why.node, when),
       h("div", { class: "stack" }, about, values, card(t("feed.title"), { tools: changes.button }, changes.node)))), id);
 
   const rows = new Map();
@@ -45,8 +46,8 @@ export async function open(id, { signal, show }) {
     c.memberships.forEach((m) => {
       let row = rows.get(m.segment);
       if (!row) {
-        rows.set(m.segment, row = membership(id, m, signal));
-        memberships.append(row.node);
+        rows.set(m.segment, row = membership(id, m, m.segment === asked, signal));
+        memberships[row.asked ? "prepend" : "append"](row.node);
       }
       row.since(m.since);
     });
@@ -75,8 +76,8 @@ export async function open(id, { signal, show }) {
     const list = [...events.values()].sort((a, b) => Date.parse(b.time) - Date.parse(a.time)).slice(0, 60);
     when.hidden = list.length === 0;
     fill(line, list.map(eventLine));
-    // What comes soonest comes first.
-    const soonest = [...rows.values()].sort((a, b) => a.next() - b.next());
+    // What was asked for comes first, then what comes soonest.
+    const soonest = [...rows.values()].sort((a, b) => b.asked - a.asked || a.next() - b.next());
     if (!memberships.matches(":hover, :focus-within")) memberships.append(...soonest.map((r) => r.node));
   };
   draw(first);
@@ -98,15 +99,15 @@ export async function open(id, { signal, show }) {
   await outlooks();
 }
 
-// membership is a line that opens to the reasons.
-function membership(id, m, signal) {
+// membership is a line that opens to the reasons; open from the beginning where they were asked for.
+function membership(id, m, asked, signal) {
   const since = h("time"), next = h("span", { class: "next" }), inside = h("div");
   let x = null;
-  const details = h("details", {}, h("summary", {}, h("b", { text: titleOf(m.segment) }), since, next), inside,
+  const details = h("details", { open: asked }, h("summary", {}, h("b", { text: titleOf(m.segment) }), since, next), inside,
     ways(m.segment));
   const node = h("li", {}, details);
   return {
-    node,
+    node, asked,
     since(at) {
       say(since, t("since", { at: minute(at) }));
       since.dateTime = at;
@@ -151,11 +152,11 @@ const pairs = (list, name, code) => h("dl", { class: "pairs" }, list.map(([key, 
   h("dd", { text: typeof value === "string" && /^\d{4}-\d\d-\d\d$/.test(value) ? date(value) : shown(value) }),
 ]));
 
-// whyNot explains any segment that is chosen.
-function whyNot(id, segments, signal) {
+// whyNot explains any segment that is chosen, and one that was asked for.
+function whyNot(id, segments, signal, asked) {
   const answer = h("div", { "aria-live": "polite" });
   const sorted = [...segments].sort((a, b) => (a.title || a.name).localeCompare(b.title || b.name));
-  const choice = h("select", { "aria-label": t("segment"), onchange: async () => {
+  const explain = async () => {
     if (!choice.value) return fill(answer);
     fill(answer, skeleton(3));
     try {
@@ -164,6 +165,9 @@ function whyNot(id, segments, signal) {
     } catch (error) {
       if (!signal.aborted) fill(answer, note(error.message, "bad"));
     }
-  } }, h("option", { value: "", text: t("explain.choose") }), sorted.map((s) => h("option", { value: s.name, text: s.title || s.name })));
-  return { node: card(t("explain.title"), {}, choice, answer) };
+  };
+  const choice = h("select", { "aria-label": t("segment"), onchange: explain }, h("option", { value: "", text: t("explain.choose") }), sorted.map((s) => h("option", { value: s.name, text: s.title || s.name })));
+  choice.value = asked || "";
+  if (choice.value) explain();
+  return { node: card(t("explain.title"), {}, choice, answer), asked: choice.value };
 }

@@ -7,7 +7,7 @@ import { customerLink } from "./segments.js";
 
 const first = 24;
 
-export function effect(result) {
+export function effect(result, segment) {
   const { against, members, customers } = result;
   const share = customers ? t("effect.share", { share: percent(members / customers), n: customers }) : "";
   const same = against && against.joins === 0 && against.leaves === 0;
@@ -20,7 +20,7 @@ export function effect(result) {
         h("li", { class: "leaves" }, h("b", { text: "▼ " + number(against.leaves) }), " ", t("effect.leaves", { n: against.leaves })),
         h("li", {}, h("b", { text: number(against.members) }), " ", t("effect.now", { n: against.members })))]
       : h("p", { text: t("effect.new") }),
-    people(result.sample || [], Boolean(against)),
+    people(result.sample || [], against && segment),
     reach(result, minute));
 }
 
@@ -32,16 +32,16 @@ function balance(stay, joins, leaves) {
     s("rect", { class: "leave", x: at(stay + joins), width: at(leaves), height: 8 }));
 }
 
-// people are those who would change, and then others.
-function people(sample, compared) {
+// people are those who would change, and then others; each leads to why they are in the segment as it runs, or not.
+function people(sample, segment) {
   if (sample.length === 0) return null;
   const chip = (c) => {
-    const kind = !compared || c.member === c.was ? "" : c.member ? "join" : "leave";
-    return h("a", { class: "chip id " + kind, href: customerLink(c.customer_id), title: kind ? t("effect." + kind) : null },
+    const kind = !segment || c.member === c.was ? "" : c.member ? "join" : "leave";
+    return h("a", { class: "chip id " + kind, href: customerLink(c.customer_id, segment), title: kind ? t("effect." + kind) : null },
       kind ? h("span", { class: "mark", "aria-hidden": "true", text: kind === "join" ? "▲ " : "▼ " }) : null, kind ? h("span", { class: "unseen", text: t("effect." + kind) + ": " }) : null, c.customer_id);
   };
   const box = h("div", { class: "chips ids" }, sample.slice(0, first).map(chip));
   const more = sample.length > first ? h("button", { class: "plain", type: "button", text: t("more"), onclick: () => { box.append(...sample.slice(first).map(chip)); more.remove(); } }) : null;
-  const changing = compared && sample.some((c) => c.member !== c.was);
+  const changing = segment && sample.some((c) => c.member !== c.was);
   return [h("h3", { text: t(changing ? "effect.who.change" : "effect.who") }), box, more];
 }

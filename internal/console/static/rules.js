@@ -47,6 +47,7 @@ export async function open(name, { signal, show }) {
     file, edit, signal, active: () => active,
     changed() {
       forget();
+      preview.outdate();
       if (!naming) return;
       // What was new has an address now, and its name for good.
       naming.readOnly = true;

@@ -18,7 +18,7 @@ export async function open(name, { signal, show }) {
   const [s] = await Promise.all([get(path + "?window=3h", signal), knownSegments(signal), knownFeatures(signal)]);
   const title = s.title || s.name;
   const members = h("b", { class: "big" }), more = h("span", { class: "note" });
-  const changes = feed({ length: 25, segment: false });
+  const changes = feed({ length: 25, segment: false, about: name });
   const list = memberList(path, name, signal);
   const common = inCommon(path, name, signal);
   const overTime = activity(path, s, signal);
@@ -33,9 +33,9 @@ export async function open(name, { signal, show }) {
       h("div", { class: "stack" },
         card(t("segment.now"), { class: "now" }, h("p", { class: "figures" }, members, more), overTime.node),
         card(t("segment.rule"), { tools: h("a", { class: "plain", href: "#/rules/" + encodeURIComponent(name), text: t("rules.change") }) }, rule(s)),
+        card(t("segment.members"), { tools: h("button", { class: "plain", type: "button", text: t("download.csv"), onclick: () => save(path + "/members?format=csv", name + ".csv").catch((error) => list.fail(error)) }) }, list.node),
         card(t("beside.title"), {}, compared),
-        card(t("segment.common"), {}, common.node),
-        card(t("segment.members"), { tools: h("button", { class: "plain", type: "button", text: t("download.csv"), onclick: () => save(path + "/members?format=csv", name + ".csv").catch((error) => list.fail(error)) }) }, list.node)),
+        card(t("segment.common"), {}, common.node)),
       card(t("feed.title"), { class: "side", tools: changes.button }, changes.node))), title);
 
   const update = (s) => {
@@ -113,7 +113,7 @@ function memberList(path, name, signal) {
   const chips = new Map();
   none.hidden = problem.hidden = true;
   const chip = (id, fresh) => {
-    const link = h("a", { class: "chip id" + (fresh ? " new" : ""), href: customerLink(id), text: id });
+    const link = h("a", { class: "chip id" + (fresh ? " new" : ""), href: customerLink(id, name), text: id });
     chips.set(id, link);
     return link;
   };

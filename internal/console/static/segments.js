@@ -32,7 +32,8 @@ export async function knownFeatures(signal) {
 export const titleOf = (name) => all.get(name)?.title || name;
 export const segmentOf = (name) => all.get(name);
 export const segmentLink = (name) => "#/segments/" + encodeURIComponent(name);
-export const customerLink = (id) => "#/customers/" + encodeURIComponent(id);
+// customerLink leads to a customer, and there to why they are in a segment, or not.
+export const customerLink = (id, segment) => "#/customers/" + encodeURIComponent(id) + (segment ? "/" + encodeURIComponent(segment) : "");
 
 // family is a segment's first tag: what kind of segment it is.
 export const family = (segment) => (segment.tags && segment.tags[0]) || "";

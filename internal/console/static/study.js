@@ -70,7 +70,7 @@ export function runner({ label, about, ask, show, signal }) {
     try {
       const result = await run(body, mine.signal, progress);
       if (!mine.signal.aborted) {
-        fill(inside, show(result));
+        fill(inside, show(result, body.segment));
         stale();
       }
     } catch (error) {
@@ -93,7 +93,12 @@ export function runner({ label, about, ask, show, signal }) {
     say(said, old ? t("study.stale") : "");
     start.classList.toggle("strong", old || !inside.querySelector(".result"));
   };
-  return { node: h("div", { class: "study" }, h("div", { class: "tools" }, start, moving), said, inside), button: start, begin, stale, stop: () => running?.abort() };
+  // outdate says that what is shown was counted against what no longer runs.
+  const outdate = () => {
+    if (asked) asked = "-";
+    stale();
+  };
+  return { outdate, node: h("div", { class: "study" }, h("div", { class: "tools" }, start, moving), said, inside), button: start, begin, stale };
 }
 
 // reach says what a result stands on.
