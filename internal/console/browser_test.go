@@ -135,7 +135,7 @@ func TestBrowser(t *testing.T) {
 		// Why they are in it stands there at once.
 		b.until(t, `document.querySelector("details[open] .verdict.in") && document.querySelector("details[open] .condition.yes")`)
 		b.press(t, "Change the rule")
-		b.until(t, `document.querySelector(".verdict.in")`)
+		b.until(t, `document.querySelector("textarea") && document.querySelector(".verdict.in")`)
 		b.write(t, `f.value.replace('purchase, "30m"', 'purchase, "2h"')`)
 		b.until(t, `document.querySelector(".said").textContent.includes("within 2 hours") && ![...document.querySelectorAll("button.strong")].some((b) => b.disabled)`)
 		b.do(t, `document.querySelector("textarea").dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", ctrlKey: true, bubbles: true, cancelable: true }))`)
