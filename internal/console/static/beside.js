@@ -1,16 +1,13 @@
 // The members of a segment beside all customers: what they buy, and what sets them apart. A study counts it, over everybody.
 
 import { h, s, fill } from "./dom.js";
-import { t, known, language, number, percent, minute } from "./text.js";
+import { t, known, language, compact, number, percent, minute } from "./text.js";
 import { meter } from "./chart.js";
 import { runner, reach } from "./study.js";
 
 const spans = ["", "30d", "90d", "365d"], first = 12, ofEach = 2, firstGroups = 8;
 
-// What was found lasts as long as the page, so that a look at a member loses nothing.
-const found = new Map();
-
-// beside returns { node }. told is called with each result.
+// beside is a node. told is called with each result.
 export function beside(name, signal, told) {
   let since = "";
   const choice = h("select", { "aria-label": t("beside.since"), onchange: () => { since = choice.value; study.stale(); } },
@@ -19,18 +16,12 @@ export function beside(name, signal, told) {
     label: t("beside.count"), about: t("beside.about"), signal,
     ask: () => ({ segment: name, ...(since && { since }) }),
     show(result) {
-      found.set(name, result);
       told(result);
       return draw(result);
     },
   });
   study.button.before(choice);
-  if (found.has(name)) {
-    const node = h("div", {}, draw(found.get(name)));
-    study.node.append(node);
-    study.button.addEventListener("click", () => node.remove(), { once: true });
-    told(found.get(name));
-  }
+  study.recall();
   return study.node;
 }
 
@@ -129,10 +120,10 @@ function pair(a, b, most) {
 function differences({ attributes, members, customers }) {
   const rows = attributes.flatMap((a) => a.values.map((v) => {
     const here = over(v.members, members), all = over(v.customers, customers);
-    return { a, value: v.value, n: v.members, here, all, by: here - all };
+    return { a, value: shown(v), n: v.members, here, all, by: here - all };
   })).filter((r) => r.by !== 0).sort((a, b) => Math.abs(b.by) - Math.abs(a.by));
   const row = (r) => h("tr", { title: t("beside.n", { n: r.n }) },
-    h("th", { scope: "row" }, h("small", { text: attributeName(r.a) + " " }), h("b", { text: shown(r.value) })),
+    h("th", { scope: "row" }, h("small", { text: attributeName(r.a) + " " }), h("b", { text: r.value })),
     h("td", { class: "bars" }, meter(r.here, r.all)),
     h("td", { class: "num strong", text: percent(r.here) }), h("td", { class: "num", text: percent(r.all) }),
     h("td", { class: "num " + (r.by > 0 ? "more" : "less"), text: signed(r.by).replace(/\s?%$/, "") }));
@@ -156,4 +147,12 @@ function attributeName({ name, source, unit }) {
   return unit === "years" ? t("beside.years", { what: said }) : unit === "days" ? t("beside.days", { what: said }) : said;
 }
 
-const shown = (value) => (value === "true" || value === "false" ? t(value === "true" ? "yes" : "no") : value.replaceAll("_", " "));
+// shown is a value in the reader's words. A group of fractions has ends; one of whole numbers is written as people do.
+function shown({ value, from, below }) {
+  if (from === undefined && below !== undefined) return t("age.under", { n: compact(below) });
+  if (below === undefined && from >= 1000) return t("age.over", { n: compact(from) });
+  if (value.includes("<")) return from === 0 && below <= 0.001 ? number(0) : t("group.range", { from: compact(from), below: compact(below) });
+  return words(value);
+}
+
+const words = (value) => (value === "true" || value === "false" ? t(value === "true" ? "yes" : "no") : value.replaceAll("_", " "));

@@ -23,7 +23,7 @@ export function feed({ length = 30, customer = true, segment = true, about = "" 
       h("span", { class: "mark", title: t(join ? "join" : "leave") }, h("span", { "aria-hidden": "true", text: join ? "▲" : "▼" })),
       h("span", { class: "what" },
         customer ? h("a", { class: "id", href: customerLink(c.customer_id, about), text: c.customer_id }) : null,
-        h("span", { class: "verb", text: " " + t(customer ? (join ? "feed.joins" : "feed.leaves") : (join ? "feed.joined" : "feed.left")) + " " }),
+        h("span", { class: "verb", text: " " + t(!segment ? c.change : customer ? (join ? "feed.joins" : "feed.leaves") : (join ? "feed.joined" : "feed.left")) + " " }),
         segment ? h("a", { href: segmentLink(c.segment), text: titleOf(c.segment) }) : null,
         c.cause === "event" ? null : [" ", h("span", { class: "cause", text: t("cause." + c.cause), title: t("cause." + c.cause + ".why") })]));
   };

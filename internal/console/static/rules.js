@@ -10,7 +10,7 @@ import { said } from "./rule.js";
 import { editor } from "./editor.js";
 import { completions } from "./completions.js";
 import { definitions, keepDraft, readFiles, recallDraft, rest, yaml } from "./rulefiles.js";
-import { runner } from "./study.js";
+import { runner, forget as forgetStudies } from "./study.js";
 import { effect } from "./effect.js";
 import { saving } from "./saving.js";
 
@@ -46,7 +46,8 @@ export async function open(name, { signal, show }) {
   const panel = saving({
     file, edit, signal, active: () => active,
     changed() {
-      forget();
+      dropDrafts();
+      forgetStudies();
       preview.outdate();
       if (!naming) return;
       // What was new has an address now, and its name for good.
@@ -54,11 +55,11 @@ export async function open(name, { signal, show }) {
       history.replaceState(null, "", "#/rules/" + encodeURIComponent(file.name));
     },
     removed() {
-      forget();
+      dropDrafts();
       location.hash = "#/rules";
     },
   });
-  const forget = () => [file.name, draftOf].forEach((name) => keepDraft(name, null));
+  const dropDrafts = () => [file.name, draftOf].forEach((name) => keepDraft(name, null));
   const preview = runner({
     label: t("effect.count"), about: t("effect.about"), show: effect, signal,
     ask: () => active && { segment: active.name, rules: edit.text() },
@@ -157,6 +158,7 @@ export async function open(name, { signal, show }) {
   if (start && defined[0] !== start) edit.show(start.line);
   look();
   await check();
+  preview.recall();
 }
 
 // choose finds the file that a name means: the file's own, a segment's, or none: a new one.

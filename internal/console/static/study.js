@@ -38,6 +38,12 @@ export async function run(ask, signal, progress) {
   return study.result;
 }
 
+// What was found lasts as long as the page, so that a look elsewhere loses nothing; by what was asked.
+const kept = new Map();
+
+// forget drops what was found by rules that no longer run.
+export const forget = () => kept.clear();
+
 // runner is a button that runs a study, the progress while it does, and a place for what it found. ask gives what is asked for; show makes
 // nodes of a result.
 export function runner({ label, about, ask, show, signal }) {
@@ -46,6 +52,7 @@ export function runner({ label, about, ask, show, signal }) {
   const start = h("button", { class: "plain strong", type: "button", text: label, onclick: () => begin() });
   const stop = h("button", { class: "plain", type: "button", text: t("study.stop"), onclick: () => running?.abort() });
   const moving = h("div", { class: "running", hidden: true }, bar, how, stop);
+  const done = h("span", { class: "unseen", role: "status" });
   let running = null, asked = "";
   const progress = ({ state, progress: p }) => {
     if (state === "running" && p?.total > 0) {
@@ -64,14 +71,19 @@ export function runner({ label, about, ask, show, signal }) {
     const off = () => mine.abort();
     signal.addEventListener("abort", off);
     asked = JSON.stringify(body);
+    const focused = document.activeElement === start;
     start.hidden = true;
     moving.hidden = false;
+    if (focused) stop.focus();
     say(said, "");
+    say(done, "");
     try {
       const result = await run(body, mine.signal, progress);
       if (!mine.signal.aborted) {
+        kept.set(asked, result);
         fill(inside, show(result, body.segment));
         stale();
+        say(done, t("study.done"));
       }
     } catch (error) {
       if (mine === running && !mine.signal.aborted) {
@@ -81,8 +93,10 @@ export function runner({ label, about, ask, show, signal }) {
     } finally {
       signal.removeEventListener("abort", off);
       if (mine === running) {
+        const back = document.activeElement === stop;
         moving.hidden = true;
         start.hidden = false;
+        if (back) start.focus();
       }
     }
   }
@@ -93,12 +107,20 @@ export function runner({ label, about, ask, show, signal }) {
     say(said, old ? t("study.stale") : "");
     start.classList.toggle("strong", old || !inside.querySelector(".result"));
   };
+  // recall shows what was found before, where the same would be asked now.
+  const recall = () => {
+    const body = ask(), before = body && kept.get(JSON.stringify(body));
+    if (!before || running) return;
+    asked = JSON.stringify(body);
+    fill(inside, show(before, body.segment));
+    stale();
+  };
   // outdate says that what is shown was counted against what no longer runs.
   const outdate = () => {
     if (asked) asked = "-";
     stale();
   };
-  return { outdate, node: h("div", { class: "study" }, h("div", { class: "tools" }, start, moving), said, inside), button: start, begin, stale };
+  return { outdate, recall, node: h("div", { class: "study" }, h("div", { class: "tools" }, start, moving), said, done, inside), button: start, begin, stale };
 }
 
 // reach says what a result stands on.
