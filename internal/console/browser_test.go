@@ -215,14 +215,26 @@ func TestBrowser(t *testing.T) {
 
 	t.Run("readable", func(t *testing.T) {
 		member := b.text(t, `fetch("/v1/segments/cart_abandoner/members?limit=1").then((a) => a.json()).then((m) => m.members[0])`)
-		for _, theme := range []string{"light", "dark"} {
-			b.do(t, `localStorage.setItem("ruas.theme", "`+theme+`")`)
-			for _, width := range []int64{360, 1280} {
-				b.act(t, chromedp.EmulateViewport(width, 800))
-				for _, hash := range []string{"#/", "#/segments/vip", "#/customers/" + member, "#/operations", "#/rules/vip"} {
-					b.load(t, hash)
-					b.until(t, `document.querySelector("h1") && !document.querySelector(".skeleton")`)
-					where := fmt.Sprintf("%s, %s, %d wide", hash, theme, width)
+		pages := []struct{ hash, press, until string }{
+			{"#/", "", "true"},
+			{"#/segments/vip", "Compare", `document.querySelector(".result .apart tbody tr")`},
+			{"#/customers/" + member, "", "true"},
+			{"#/operations", "", `document.querySelector("table.letters tbody tr")`},
+			{"#/rules/vip", "See the effect", `document.querySelector(".result")`},
+		}
+		for _, p := range pages {
+			b.load(t, p.hash)
+			b.until(t, `document.querySelector("h1") && !document.querySelector(".skeleton")`)
+			if p.press != "" {
+				b.press(t, p.press)
+			}
+			b.until(t, p.until)
+			b.do(t, `document.querySelector("table.letters .opens")?.click()`)
+			for _, theme := range []string{"light", "dark"} {
+				b.do(t, `document.documentElement.dataset.theme = "`+theme+`"`)
+				for _, width := range []int64{360, 1280} {
+					b.act(t, chromedp.EmulateViewport(width, 800))
+					where := fmt.Sprintf("%s, %s, %d wide", p.hash, theme, width)
 					if over := b.text(t, `String(document.documentElement.scrollWidth - innerWidth)`); over != "0" && !strings.HasPrefix(over, "-") {
 						t.Errorf("%s: the page is %s pixels too wide", where, over)
 					}

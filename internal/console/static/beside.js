@@ -142,9 +142,8 @@ function differences({ attributes, members, customers }) {
 }
 
 function attributeName({ name, source, unit }) {
-  if (unit === "years" && name === "birth_date") return t("prop.age");
   const said = source === "profile" ? known("prop." + name, name.replaceAll("_", " ")) : name;
-  return unit === "years" ? t("beside.years", { what: said }) : unit === "days" ? t("beside.days", { what: said }) : said;
+  return unit === "years" ? known("w.age." + name, t("beside.years", { what: said })) : unit === "days" ? t("beside.days", { what: said }) : said;
 }
 
 // shown is a value in the reader's words. A group of fractions has ends; one of whole numbers is written as people do.

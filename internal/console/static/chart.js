@@ -82,7 +82,8 @@ export async function lines(box, times, series, signal, height = 190) {
   };
   const tellEnd = () => { if (!(plot.cursor.idx >= 0) || plot.cursor.idx === null) plot.setLegend({ idx: data[0].length - 1 }, false); };
   draw();
-  const size = new ResizeObserver(() => plot.setSize({ width: box.clientWidth, height }));
+  // In the next frame: a plot that grows while sizes are told of would be told of again.
+  const size = new ResizeObserver(() => requestAnimationFrame(() => { if (!signal.aborted) plot.setSize({ width: box.clientWidth, height }); }));
   size.observe(box);
   const theme = new MutationObserver(draw);
   theme.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
