@@ -26,7 +26,7 @@ var answers = map[string]string{
 		`"topic":"shop-purchases","source_partition":0,"source_offset":4711,"key":"c42","value":"{\"type\":\"purchse\"}","size":18,"replay_of":{"partition":0,"offset":3}},` +
 		`{"partition":1,"offset":5,"time":"2026-11-21T09:00:00.000Z","reason":"not_json","topic":"old","value":"\u001b[31m\n","size":1000000,"truncated":true,"not_replayable":"no_source"}]}`,
 	"/v1/dead-letters:replay": `{"replayed":2,"skipped":{"cut":1,"repeated":4}}`,
-	"/v1/studies": `{"id":"s1","segment":"loyal","preview":true,"state":"waiting","progress":{"read":0,"total":0},"asked_at":"2026-11-21T10:00:00.123Z"}`,
+	"/v1/studies":             `{"id":"s1","segment":"loyal","preview":true,"state":"waiting","progress":{"read":0,"total":0},"asked_at":"2026-11-21T10:00:00.123Z"}`,
 	"/v1/studies/s1": `{"id":"s1","segment":"loyal","preview":true,"state":"done","progress":{"read":9,"total":9},"asked_at":"2026-11-21T10:00:00.123Z",` +
 		`"result":{"as_of":"2026-11-21T10:00:00.123Z","sources_since":"2026-01-02T03:04:05.678Z","complete":false,"incomplete":["browsing"],"events":9,"rejected":1,` +
 		`"customers":4,"members":2,"against":{"members":1,"joins":2,"leaves":1},"sample":[{"customer_id":"c1","member":true,"was":false},` +

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -157,7 +159,7 @@ func (d *Desk) next() {
 	d.busy, e.cancel, e.study.State = true, cancel, Running
 	d.wait.Go(func() {
 		defer cancel()
-		result, err := e.job.run(ctx)
+		result, err := e.job.safely(ctx)
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.busy = false
@@ -166,6 +168,16 @@ func (d *Desk) next() {
 		}
 		d.next()
 	})
+}
+
+// safely runs a job so that a mistake in it ends nothing else.
+func (j *job) safely(ctx context.Context) (result *Result, err error) {
+	defer func() {
+		if why := recover(); why != nil {
+			err = fmt.Errorf("a mistake in the program: %v\n%s", why, debug.Stack())
+		}
+	}()
+	return j.run(ctx)
 }
 
 // finished notes how a study ended.

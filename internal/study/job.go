@@ -141,6 +141,7 @@ func (j *job) run(ctx context.Context) (*Result, error) {
 		until = &present
 		j.result.AsOf = engine.Moment(present)
 	}
+	began := j.opt.Now().UnixMilli()
 	for p := range scan.Partitions() {
 		if err := j.partition(ctx, scan, p, until); err != nil {
 			return nil, err
@@ -150,6 +151,9 @@ func (j *job) run(ctx context.Context) (*Result, error) {
 		if t < len(j.opt.Sources) {
 			j.cut(t)
 		}
+	}
+	if j.result.AsOf == engine.Never { // there is no event, so that any moment is as good
+		j.result.AsOf = engine.Moment(began)
 	}
 	return j.finish(), nil
 }
@@ -285,7 +289,7 @@ func (j *job) finish() *Result {
 	})
 	if j.ledger != nil {
 		since := engine.Moment(engine.Never)
-		if j.since > 0 && r.AsOf != engine.Never {
+		if j.since > 0 {
 			since = r.AsOf - engine.Moment(j.since)
 		}
 		r.Sales = j.ledger.sales(since)

@@ -56,7 +56,7 @@ type Progress struct {
 
 // Result is what is true of all events that the sources held when the study began.
 type Result struct {
-	// AsOf is the moment up to which time was let pass; engine.Never: there is no event, and nothing moved it.
+	// AsOf is the moment up to which time was let pass.
 	AsOf engine.Moment `json:"as_of"`
 	// SourcesSince is the time of the earliest event; engine.Never: there was none.
 	SourcesSince engine.Moment `json:"sources_since,omitzero"`

@@ -48,7 +48,7 @@ const (
 	present = 20_000 * day // in 2024
 )
 
-func schemaAndRules(t *testing.T, text string) (*event.Schema, *engine.Engine) {
+func schemaAndRules(t testing.TB, text string) (*event.Schema, *engine.Engine) {
 	t.Helper()
 	schema, err := event.LoadSchema()
 	if err != nil {
@@ -187,7 +187,7 @@ func (m *memory) Ready(topic int) bool {
 func (m *memory) Cut() []int { return nil }
 func (m *memory) Close()     { m.closed = true }
 
-func options(t *testing.T, m *memory, text string) Options {
+func options(t testing.TB, m *memory, text string) Options {
 	t.Helper()
 	schema, e := schemaAndRules(t, text)
 	return Options{
@@ -200,7 +200,7 @@ func options(t *testing.T, m *memory, text string) Options {
 }
 
 // outcome runs a study to its end.
-func outcome(t *testing.T, opt Options, ask Request) *Result {
+func outcome(t testing.TB, opt Options, ask Request) *Result {
 	t.Helper()
 	d := NewDesk(opt)
 	defer d.Close()
@@ -537,5 +537,24 @@ func TestGroupsOfNumbers(t *testing.T) {
 	}
 	if got := groupLabel(18, 25, true) + ", " + groupLabel(65, math.Inf(1), true) + ", " + groupLabel(0.5, 1, false); got != "18–24, 65+, 0.5 – < 1" {
 		t.Error(got)
+	}
+}
+
+// BenchmarkStudy studies a preview of 100,000 purchases of 10,000 customers; a read from Kafka comes on top.
+func BenchmarkStudy(b *testing.B) {
+	facts, _, _ := shop(rand.New(rand.NewPCG(1, 1)), 10_000, 100_000)
+	m := newMemory(3)
+	for _, f := range facts {
+		m.put(f.source, row{f.customer, f.line, f.at})
+	}
+	opt := options(b, m, running)
+	for name, rules := range map[string]string{"running": "", "preview": draft} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				outcome(b, opt, Request{Segment: "spender", Rules: rules})
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(facts)), "ns/event")
+		})
 	}
 }
