@@ -23,6 +23,17 @@ import (
 	"github.com/ruas/ruas/internal/servers"
 )
 
+// moreOfAPI asks more of operations than testAPI does: a file of tests adds to it when it is initialised. Each runs once on every kind of
+// Redis, before a customer is forgotten.
+var moreOfAPI []func(t *testing.T, site *apiSite)
+
+// apiSite is a worker with a replica of the API beside it, of which the customer is a member of the segment "big".
+type apiSite struct {
+	*trial
+	ruas     *client.Client
+	customer string
+}
+
 // TestAPI asks each operation of openapi.yaml, of a replica beside a worker, on a real Kafka, and on a real Redis and a real Cluster.
 func TestAPI(t *testing.T) {
 	t.Parallel()
@@ -137,6 +148,9 @@ func testAPI(t *testing.T, k, r *servers.Servers, suffix string) {
 	askRules(ctx, t, ruas)
 	askStudies(ctx, t, ruas, int64(tr.bought))
 	tr.askLetters(ctx, ruas)
+	for _, more := range moreOfAPI {
+		more(t, &apiSite{trial: tr, ruas: ruas, customer: id})
+	}
 	tr.loseRedis(ctx, r, id, len(members))
 
 	forgotten, err := ruas.Forget(ctx, id)
