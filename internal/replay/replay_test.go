@@ -389,3 +389,54 @@ func BenchmarkReplay(b *testing.B) {
 	}
 	b.ReportMetric(float64(events)*float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }
+
+// queue is Records of which some are passed over.
+type queue struct {
+	lines []string
+	next  int
+}
+
+func (q *queue) Next() ([]byte, error) {
+	for q.next < len(q.lines) {
+		q.next++
+		if line := q.lines[q.next-1]; line != "passed over" {
+			return []byte(line), nil
+		}
+	}
+	return nil, io.EOF
+}
+
+func (q *queue) Ready() bool { return q.next < len(q.lines) }
+
+func (*queue) Judge(ev *event.Event) error {
+	if ev.Customer == "nobody" {
+		return &event.Reject{Reason: event.ReasonKey}
+	}
+	return nil
+}
+
+// Records that others hand in are replayed as files are, and another engine is stepped beside.
+func TestRecordsAndAnEngineBeside(t *testing.T) {
+	opt := newOptions(t, rules)
+	opt.Beside = newOptions(t, "segments: {quiet: {when: 'purchase.last(\"15s\").size() == 0 && purchase.all(p, has(p.currency) || p.amount == 1.0)'}}").Engine
+	opt.Files = []File{
+		{Path: "one", Records: &queue{lines: []string{purchase("1", "a", 10), purchase("2", "nobody", 11), purchase("3", "b", 30), "passed over"}}},
+		{Path: "two", Records: &queue{lines: []string{"passed over", purchase("4", "c", 20)}}},
+	}
+	got, result := changes(t, opt)
+	expect(t, got, "10 a +active 1", "10 a +buyer 1", "20 c +active 4", "20 c +buyer 4", "20 a -active", "30 b +active 3", "30 b +buyer 3", "30 c -active")
+	if result.Events != 3 || result.Rejected != 1 || result.Earliest != 10_000 || result.Clock != 30_000 {
+		t.Errorf("%+v", result)
+	}
+	var both []string
+	for c, beside := range result.Both {
+		both = append(both, fmt.Sprint(c.ID(), beside.ID(), " active ", c.In(0), " quiet ", beside.In(0)))
+	}
+	expect(t, both, "aa active false quiet true", "cc active false quiet false", "bb active true quiet false")
+
+	opt.Out = nil
+	opt.Files = []File{{Path: "one", Records: &queue{lines: []string{purchase("1", "a", 10)}}}}
+	if quiet, err := Run(t.Context(), opt); err != nil || quiet.Changes != 2 {
+		t.Errorf("%+v, %v", quiet, err)
+	}
+}

@@ -19,8 +19,8 @@ type Attribute struct {
 	Name   string `json:"name"`
 	Source string `json:"source"` // profile or feature
 	Unit   Unit   `json:"unit"`
-	// Difference is half the sum of the differences between the shares among members and among everybody (the total variation distance):
-	// 0 where both are alike, 1 where they share no value.
+	// Difference is half the sum of the differences between the shares among members and among everybody (the total variation distance), the
+	// values in Other being one: 0 where both are alike, 1 where they share no value.
 	Difference float64 `json:"difference"`
 	Missing    Count   `json:"missing"`
 	Values     []Value `json:"values"`
@@ -67,6 +67,7 @@ const (
 type tally struct {
 	name, source string
 	unit         Unit
+	whole        bool      // numbers are whole ones
 	edges        []float64 // of groups of numbers
 	texts        map[string]*tallied
 	numbers      map[float64]*tallied // each number, or once they are grouped the edge where each group begins
@@ -88,9 +89,18 @@ func (t *tallied) add(member bool) {
 // newTally counts years and days in groups from the start, numbers once there are many different ones.
 func newTally(name, source string, unit Unit, edges []float64) *tally {
 	return &tally{
-		name: name, source: source, unit: unit, edges: edges, grouped: unit == Years || unit == Days,
+		name: name, source: source, unit: unit, edges: edges, whole: unit == Years || unit == Days, grouped: unit == Years || unit == Days,
 		texts: map[string]*tallied{}, numbers: map[float64]*tallied{},
 	}
+}
+
+// newNumbers counts numbers, whole ones in groups of their own.
+func newNumbers(name, source string, whole bool) *tally {
+	t := newTally(name, source, Number, numberEdges())
+	if t.whole = whole; whole {
+		t.edges = slices.DeleteFunc(slices.Clone(t.edges), func(f float64) bool { return f != math.Trunc(f) })
+	}
+	return t
 }
 
 // The groups of ages, of other years and of days: each begins at an edge, and the first is all that is less.
@@ -240,11 +250,9 @@ func (t *tally) attribute(members, customers int64) (Attribute, bool) {
 	if len(t.texts)+len(t.numbers) == 0 || t.beyond > 0 {
 		return a, false
 	}
-	difference := differ(t.missing, members, customers)
 	if len(t.texts) > 0 {
 		a.Unit = Text
 		for s, n := range t.texts {
-			difference += differ(*n, members, customers)
 			a.Values = append(a.Values, Value{Value: s, Members: n.members, Customers: n.customers})
 		}
 		slices.SortFunc(a.Values, func(x, y Value) int {
@@ -253,14 +261,13 @@ func (t *tally) attribute(members, customers int64) (Attribute, bool) {
 		a.cut()
 	} else {
 		for low, n := range t.numbers {
-			difference += differ(*n, members, customers)
 			v := Value{Members: n.members, Customers: n.customers}
 			t.label(&v, low)
 			a.Values = append(a.Values, v)
 		}
 		slices.SortFunc(a.Values, func(x, y Value) int { return cmp.Compare(lowOf(x), lowOf(y)) })
 	}
-	a.Difference = math.Round(min(difference/2, 1)*1e4) / 1e4
+	a.Difference = a.difference(members, customers)
 	return a, true
 }
 
@@ -271,12 +278,21 @@ func lowOf(v Value) float64 {
 	return *v.From
 }
 
-// differ is the difference of two shares; of nobody there are none.
-func differ(n tallied, members, customers int64) float64 {
+// difference compares the shares, to four decimals; where there are no members there is none.
+func (a *Attribute) difference(members, customers int64) float64 {
 	if members == 0 || customers == 0 {
 		return 0
 	}
-	return math.Abs(float64(n.members)/float64(members) - float64(n.customers)/float64(customers))
+	sum := 0.0
+	add := func(m, c int64) { sum += math.Abs(float64(m)/float64(members) - float64(c)/float64(customers)) }
+	add(a.Missing.Members, a.Missing.Customers)
+	for _, v := range a.Values {
+		add(v.Members, v.Customers)
+	}
+	if a.Other != nil {
+		add(a.Other.Members, a.Other.Customers)
+	}
+	return math.Round(min(sum/2, 1)*1e4) / 1e4
 }
 
 // cut puts all values but the first together.
@@ -306,7 +322,7 @@ func (t *tally) label(v *Value, low float64) {
 	if !math.IsInf(high, 0) {
 		v.Below = &high
 	}
-	v.Value = groupLabel(low, high, t.unit != Number)
+	v.Value = groupLabel(low, high, t.whole)
 }
 
 // groupLabel writes a group: of whole numbers the last one in it, else where it ends.

@@ -67,7 +67,7 @@ func (p *probe) attribute(i int, a *event.Property) {
 	t := newTally(a.Name, "profile", Text, nil)
 	switch a.Kind {
 	case event.Int, event.Double:
-		t = newTally(a.Name, "profile", Number, numberEdges())
+		t = newNumbers(a.Name, "profile", a.Kind == event.Int)
 	case event.Date:
 		from = "age(" + from + ")"
 		t = newTally(a.Name, "profile", Years, yearEdges)
@@ -93,7 +93,7 @@ func (p *probe) feature(i int, f *rule.Feature) {
 	case types.BoolKind, types.StringKind:
 		t = newTally(f.Name, "feature", Text, nil)
 	case types.IntKind, types.DoubleKind:
-		t = newTally(f.Name, "feature", Number, numberEdges())
+		t = newNumbers(f.Name, "feature", f.Type.Kind() == types.IntKind)
 	case types.TimestampKind:
 		t = newTally(f.Name, "feature", Days, dayEdges)
 		name = p.add(fmt.Sprintf("days_%d", i), "days_since(feature."+f.Name+")")

@@ -18,6 +18,7 @@ import (
 
 	"github.com/ruas/ruas/internal/engine"
 	"github.com/ruas/ruas/internal/event"
+	"github.com/ruas/ruas/internal/feature"
 	"github.com/ruas/ruas/internal/replay"
 	"github.com/ruas/ruas/internal/rule"
 )
@@ -523,6 +524,41 @@ func until(t *testing.T, is func() bool) {
 		if time.Now().After(end) {
 			t.Fatal("it does not come about")
 		}
+	}
+}
+
+// Whole numbers are told apart while they are few, then in groups that name what is in them.
+func TestWholeNumbers(t *testing.T) {
+	labels := func(most int64) (out []string) {
+		n := newNumbers("items", "feature", true)
+		for i := range most {
+			n.add(feature.OfInt(i-1), i == 3)
+		}
+		a, _ := n.attribute(1, most)
+		for _, v := range a.Values {
+			out = append(out, fmt.Sprintf("%s:%d/%d", v.Value, v.Members, v.Customers))
+		}
+		return out
+	}
+	if got := strings.Join(labels(4), " "); got != "-1:0/1 0:0/1 1:0/1 2:1/1" {
+		t.Error(got)
+	}
+	if got := strings.Join(labels(30), " "); got != "-1:0/1 0:0/1 1:0/1 2–4:1/3 5–9:0/5 10–19:0/10 20–49:0/9" {
+		t.Error(got)
+	}
+}
+
+// Of many texts the commonest are told apart, and the others count as one.
+func TestManyTexts(t *testing.T) {
+	n := newTally("code", "profile", Text, nil)
+	for i := range 1000 {
+		n.add(feature.OfString(fmt.Sprint(i)), i%2 == 0)
+		n.add(feature.OfString("most"), true)
+	}
+	a, ok := n.attribute(1500, 2000)
+	if !ok || len(a.Values) != shownValues || a.Values[0] != (Value{Value: "most", Members: 1000, Customers: 1000}) ||
+		*a.Other != (Count{Values: 981, Members: 481, Customers: 981}) || a.Difference != 0.1698 {
+		t.Errorf("%+v", a)
 	}
 }
 
