@@ -52,6 +52,8 @@ func testAPI(t *testing.T, k, r *servers.Servers, suffix string) {
 	tokens := "RUAS_HTTP_TOKENS=[{name: test, sha256: " + hex.EncodeToString(hash[:]) + ", scopes: [read, write, forget]}]"
 	tr := newTrial(t, build(t), plain(t, k), suffix, "RUAS_KAFKA_BROKERS="+k.Addresses[0], "RUAS_REDIS_ADDRESSES="+strings.Join(r.Addresses, ","),
 		"RUAS_TOPICS_FORGET=ruas-forget"+suffix, "RUAS_TOPICS_MEMBERSHIPS=segment-memberships"+suffix, "RUAS_HTTP_RULES="+t.TempDir(), tokens)
+	sent := receiveTraces(t)
+	tr.environ = append(tr.environ, sent.environ()...)
 	for _, topic := range []string{"purchases", "browsing"} {
 		createTopicWith(t, tr.admin, tr.topic(topic), 2, nil)
 	}
@@ -176,7 +178,12 @@ func testAPI(t *testing.T, k, r *servers.Servers, suffix string) {
 	if want := []string{"join by event", "leave by forget"}; !slices.Equal(causes, want) {
 		t.Errorf("changes %q, want %q", causes, want)
 	}
-	without, err := tr.witness.unseen([]byte(tr.raw(ctx, http.MethodGet, "/openapi.json", "")))
+	sent.await(t, "batch", "poll", "load", "step", "commit", "view", "GET /v1/customers/{id}", "POST /v1/dead-letters:replay")
+	document := tr.raw(ctx, http.MethodGet, "/openapi.json", "")
+	if got := tr.raw(ctx, http.MethodGet, "/metrics", ""); !strings.Contains(got, `ruas_http_requests_total{route="GET /openapi.json",status="200"} 1`) {
+		t.Errorf("the replica does not count its requests: %s", got)
+	}
+	without, err := tr.witness.unseen([]byte(document))
 	if err != nil || len(without) > 0 {
 		t.Errorf("no test gets an answer from the operations %q: %v", without, err)
 	}
