@@ -26,7 +26,7 @@ export function letters(signal, counts) {
   const query = () => (reason && "&reason=" + encodeURIComponent(reason)) + (source.value && "&source=" + encodeURIComponent(source.value));
   const chosen = () => {
     const n = listed.filter((l) => l.box.checked).length;
-    say(replay, t("letters.replay", { n }));
+    say(replay, n ? t("letters.replay", { n }) : t("letters.replay.none"));
     replay.disabled = n === 0;
     const most = listed.filter((l) => !l.box.disabled).length;
     all.checked = n > 0 && n === most;
@@ -114,7 +114,7 @@ export function letters(signal, counts) {
   return {
     load: more,
     node: h("div", {}, h("div", { class: "tools" }, reasons, source), said, wait, none, h("div", { class: "wide" }, table),
-      h("div", { class: "tools" }, replay, every, next, again)),
+      h("div", { class: "tools below" }, replay, every, next, again)),
   };
 }
 
