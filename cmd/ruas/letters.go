@@ -147,6 +147,9 @@ twice counts once as long as its id is remembered (dedup_window).
 			} else {
 				done, err = c.ReplayLetters(cmd.Context(), places...)
 			}
+			if err != nil && done.Replayed == 0 {
+				return asked(err)
+			}
 			if a.json {
 				return errors.Join(writeJSON(s.out, done), asked(err))
 			}
