@@ -150,7 +150,7 @@ function attributeName({ name, source, unit }) {
 function shown({ value, from, below }) {
   if (from === undefined && below !== undefined) return t("age.under", { n: compact(below) });
   if (below === undefined && from >= 1000) return t("age.over", { n: compact(from) });
-  if (value.includes("<")) return from === 0 && below <= 0.001 ? number(0) : t("group.range", { from: compact(from), below: compact(below) });
+  if (value.includes("<") || below > 10_000) return from === 0 && below <= 0.001 ? number(0) : t("group.range", { from: compact(from), below: compact(below) });
   return words(value);
 }
 

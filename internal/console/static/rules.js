@@ -75,7 +75,7 @@ export async function open(name, { signal, show }) {
   };
   const effectOf = h("span", { class: "note" });
   show(h("div", {},
-    h("div", { class: "lead" }, h("h1", { text: t("nav.rules") }), h("p", { class: "summary", text: t(file.writable ? "rules.about.save" : "rules.about") })),
+    h("div", { class: "lead" }, h("h1", { text: t("nav.rules") }), h("p", { class: "summary", text: t(known?.writable ? "rules.about.save" : "rules.about") })),
     h("div", { class: "columns even" },
       card(t("rules.rule"), { tools: [picker(file, segments, known), naming] }, chips, edit.node,
         h("p", { class: "hint" }, keys("Ctrl+Space", t("rules.keys")), keys("Ctrl+Enter", t("effect.count")), file.writable ? keys("Ctrl+S", t("save")) : null), panel.node),

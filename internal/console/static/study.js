@@ -20,7 +20,9 @@ export async function run(ask, signal, progress) {
       study = await post("/v1/studies", ask, signal);
       break;
     } catch (error) {
-      if (!(error instanceof Problem) || error.status !== 429) throw error;
+      if (!(error instanceof Problem)) throw error;
+      if ([404, 405, 501].includes(error.status)) throw new Problem(error.status, t("study.none"));
+      if (error.status !== 429) throw error;
       await pause((error.after || again) * 1000, signal);
     }
   }
@@ -87,8 +89,7 @@ export function runner({ label, about, ask, show, signal }) {
       }
     } catch (error) {
       if (mine === running && !mine.signal.aborted) {
-        const none = error instanceof Problem && [404, 405, 501].includes(error.status) && !error.body.detail;
-        fill(inside, note(none ? t("study.none") : error instanceof TypeError ? t("status.lost") : error.message, "bad"));
+        fill(inside, note(error instanceof TypeError ? t("status.lost") : error.message, "bad"));
       }
     } finally {
       signal.removeEventListener("abort", off);
