@@ -72,10 +72,25 @@ func offsetsOf(standings []view.Standing) Offsets {
 	return o
 }
 
+// offsetsText is how far the standings are, as Ruas-Offset has it; empty where one of them does not tell.
+func offsetsText(standings []view.Standing) string {
+	if len(standings) != 1 {
+		return offsetsOf(standings).String()
+	}
+	at := standings[0] // as of a customer
+	if at.Changes == view.Unknown {
+		return ""
+	}
+	var room [32]byte
+	text := append(strconv.AppendInt(room[:0], int64(at.Partition), 10), ':')
+	return string(strconv.AppendInt(text, at.Changes, 10))
+}
+
 // moment writes milliseconds since the epoch; math.MinInt64, which is no moment, is empty.
 func moment(ms int64) string {
 	if ms == math.MinInt64 {
 		return ""
 	}
-	return string(engine.AppendTime(nil, ms))
+	var room [24]byte
+	return string(engine.AppendTime(room[:0], ms))
 }

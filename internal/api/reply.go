@@ -37,8 +37,8 @@ func standAt(w http.ResponseWriter, standings []view.Standing) (asOf string) {
 		asOf = moment(clock)
 		w.Header().Set(headerClock, asOf)
 	}
-	if offsets := offsetsOf(standings); len(offsets) > 0 {
-		w.Header().Set(headerOffset, offsets.String())
+	if offsets := offsetsText(standings); offsets != "" {
+		w.Header().Set(headerOffset, offsets)
 	}
 	return asOf
 }
@@ -56,7 +56,9 @@ func limitBody(next http.HandlerFunc) http.HandlerFunc {
 			// A connection that knows no deadlines is none of a server's.
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		if r.Body != http.NoBody {
+			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		}
 		next(w, r)
 	}
 }

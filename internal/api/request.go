@@ -47,16 +47,22 @@ func requestID(r *http.Request) string {
 	return id
 }
 
+// What every answer has; shared by all of them, and never changed.
+var (
+	noStore     = []string{"no-store"}
+	noSniff     = []string{"nosniff"}
+	loadNothing = []string{"default-src 'none'; frame-ancestors 'none'"}
+	noRefer     = []string{"no-referrer"}
+	onlyTLS     = []string{"max-age=31536000"}
+)
+
 // secure sets what browsers are to keep to in every answer.
 func secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Cache-Control", "no-store")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-		h.Set("Referrer-Policy", "no-referrer")
+		h["Cache-Control"], h["X-Content-Type-Options"], h["Content-Security-Policy"], h["Referrer-Policy"] = noStore, noSniff, loadNothing, noRefer
 		if r.TLS != nil {
-			h.Set("Strict-Transport-Security", "max-age=31536000")
+			h["Strict-Transport-Security"] = onlyTLS
 		}
 		next.ServeHTTP(w, r)
 	})
@@ -92,6 +98,9 @@ type arguments struct {
 
 // query reads a query that holds nothing but these parameters. Where the text itself is no query, that is the mistake.
 func query(r *http.Request, known ...string) *arguments {
+	if r.URL.RawQuery == "" {
+		return &arguments{}
+	}
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	a := &arguments{values: values}
 	if err != nil {
