@@ -2,7 +2,7 @@
 BIN := $(CURDIR)/.servers/bin
 LINT_VERSION := $(shell sed -n 's/^LINT_VERSION=//p' .ci/run)
 
-.PHONY: help build check lint test race integration browser differential chaos recovery simulate planted fuzz bench bench-smoke deploy-check docs up down clean
+.PHONY: help build check lint test race integration browser differential chaos recovery simulate planted fuzz fuzz-api bench bench-smoke deploy-check docs up down clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -57,6 +57,10 @@ fuzz: ## every fuzz target for FUZZTIME (5m)
 		xargs grep -HEo '^func Fuzz[A-Za-z0-9_]+' | sed 's/:func /:/' | while IFS=: read -r file target; do \
 			echo "== $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x "$$(dirname "$$file")"; \
 		done
+
+FUZZARGS ?=
+fuzz-api: ## each operation of openapi.yaml of a demo, by schemathesis (python3); FUZZARGS go to it
+	.ci/fuzz-api $(FUZZARGS)
 
 bench: ## ruas beside what a user would pick instead, on a real Kafka and Redis (45 minutes on a quiet machine): bench/results, docs/performance.md
 	go run ./bench
