@@ -273,7 +273,8 @@ func TestRefusals(t *testing.T) {
 		{"POST", "/v1/customers:batch", `{"customers":["a"]}{}`, 400, "more behind"},
 		{"POST", "/v1/customers:batch", `{"customers":["` + strings.Repeat("x", maxBody) + `"]}`, 413, "at most"},
 		{"POST", "/v1/rules:check", `{"files":{}}`, 400, "from 1 to 100"},
-		{"POST", "/v1/rules:check", `{"files":{"a":null}}`, 400, "a file is a text"},
+		{"POST", "/v1/rules:check", `{"files":{"a":null}}`, 400, "null is no value"},
+		{"POST", "/v1/customers:batch", `{"customers":["a",null]}`, 400, "null is no value"},
 	} {
 		answer := b.ask(t, test.method, test.path, test.body, "Content-Type", "application/json")
 		refusal(t, fmt.Sprintf("%s %.60s", test.method, test.path), answer, test.status, test.detail)

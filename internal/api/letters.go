@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -163,19 +164,19 @@ func (s *server) lettersWanted(w http.ResponseWriter, r *http.Request, reason, s
 // replayJSON is what a request to send letters again says.
 type replayJSON struct {
 	Letters []struct {
-		Partition *int32 `json:"partition"`
-		Offset    *int64 `json:"offset"`
+		Partition *whole `json:"partition"`
+		Offset    *whole `json:"offset"`
 	} `json:"letters"`
-	Reason string `json:"reason"`
-	Source string `json:"source"`
-	Until  string `json:"until"`
-	From   string `json:"from"`
-	To     string `json:"to"`
+	Reason nonEmpty `json:"reason"`
+	Source nonEmpty `json:"source"`
+	Until  nonEmpty `json:"until"`
+	From   nonEmpty `json:"from"`
+	To     nonEmpty `json:"to"`
 }
 
 // request reads what is asked for.
 func (j *replayJSON) request() (q deadletter.Request, err error) {
-	q = deadletter.Request{Reason: j.Reason, Source: j.Source}
+	q = deadletter.Request{Reason: string(j.Reason), Source: string(j.Source)}
 	switch named, filtered := len(j.Letters) > 0, j.Reason != "" || j.Source != "" || j.Until != ""; {
 	case len(j.Letters) > maxReplayed:
 		return q, fmt.Errorf("at most %d letters may be named", maxReplayed)
@@ -185,13 +186,13 @@ func (j *replayJSON) request() (q deadletter.Request, err error) {
 		return q, errors.New("name letters, or tell them by reason, source or until")
 	}
 	for _, n := range j.Letters {
-		if n.Partition == nil || n.Offset == nil || *n.Partition < 0 || *n.Offset < 0 {
+		if n.Partition == nil || n.Offset == nil || *n.Partition < 0 || *n.Partition > math.MaxInt32 || *n.Offset < 0 {
 			return q, errors.New("a letter is named by its partition and its offset, each from 0")
 		}
-		q.Places = append(q.Places, deadletter.Place{Partition: *n.Partition, Offset: *n.Offset})
+		q.Places = append(q.Places, deadletter.Place{Partition: int32(*n.Partition), Offset: int64(*n.Offset)})
 	}
 	if j.Until != "" {
-		until, ok := event.ParseMoment(j.Until)
+		until, ok := event.ParseMoment(string(j.Until))
 		if !ok {
 			return q, fmt.Errorf("until is a time with a zone, as 2026-11-21T10:00:00Z, not %.40q", j.Until)
 		}
@@ -200,7 +201,7 @@ func (j *replayJSON) request() (q deadletter.Request, err error) {
 	for _, at := range []struct {
 		name, text string
 		to         *map[int32]int64
-	}{{"from", j.From, &q.From}, {"to", j.To, &q.To}} {
+	}{{"from", string(j.From), &q.From}, {"to", string(j.To), &q.To}} {
 		if at.text == "" {
 			continue
 		}

@@ -1,13 +1,16 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"mime"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/ruas/ruas/internal/view"
@@ -69,17 +72,70 @@ func body(w http.ResponseWriter, r *http.Request, v any) bool {
 		fail(w, r, unsupported, "the Content-Type is to be application/json")
 		return false
 	}
-	decoder := json.NewDecoder(r.Body)
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
+		unreadBody(w, r, err)
+		return false
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
-	err := decoder.Decode(v)
-	if err == nil {
-		if _, err = decoder.Token(); errors.Is(err, io.EOF) {
+	if err = decoder.Decode(v); err == nil {
+		switch _, err = decoder.Token(); {
+		case !errors.Is(err, io.EOF):
+			err = errors.New("there is more behind the body")
+		case holdsNull(text):
+			err = errors.New("null is no value here: leave out what is not meant")
+		default:
 			return true
 		}
-		err = errors.New("there is more behind the body")
 	}
 	unreadBody(w, r, err)
 	return false
+}
+
+// whole is a whole number in a body; JSON knows no other kind of number, and 3.0 is one too.
+type whole int64
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (n *whole) UnmarshalJSON(text []byte) error {
+	if number, err := strconv.ParseInt(string(text), 10, 64); err == nil {
+		*n = whole(number)
+		return nil
+	}
+	number, err := strconv.ParseFloat(string(text), 64)
+	if err != nil || number != math.Trunc(number) || math.Abs(number) > 1<<53 {
+		return fmt.Errorf("%.40q is no whole number", text)
+	}
+	*n = whole(number)
+	return nil
+}
+
+// nonEmpty is a text in a body that is not empty where it is given.
+type nonEmpty string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *nonEmpty) UnmarshalJSON(text []byte) error {
+	if err := json.Unmarshal(text, (*string)(s)); err != nil {
+		return err
+	}
+	if *s == "" {
+		return errors.New("a text is empty: leave out what is not meant")
+	}
+	return nil
+}
+
+// holdsNull tells whether there is a null in a JSON text: decoding would take it for what is missing, or for a zero.
+func holdsNull(text []byte) bool {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	for {
+		token, err := decoder.Token()
+		if err != nil {
+			return false // the end: the text was decoded before
+		}
+		if token == nil {
+			return true
+		}
+	}
 }
 
 // textBody reads a body of at most so many bytes that is of one of the kinds, the first of which is the usual one, or answers what is wrong.
