@@ -6,10 +6,10 @@ let token = recall("token", sessionStorage) || "";
 let askForToken = null, tellState = () => {}; // set by the shell
 
 export class Problem extends Error {
-  // after is for how many seconds a server asks to wait before it is asked again; body is the whole answer.
-  constructor(status, title, detail, { id, after = 0, body = {} } = {}) {
+  // after is for how many seconds a server asks to wait before it is asked again.
+  constructor(status, title, detail, { id, after = 0 } = {}) {
     super(detail || title);
-    Object.assign(this, { status, title, id, after, body });
+    Object.assign(this, { status, title, id, after });
   }
 }
 
@@ -60,7 +60,7 @@ async function problem(answer) {
   let body = {};
   try { body = await answer.json(); } catch { /* the status says enough */ }
   return new Problem(answer.status, body.title || answer.statusText, body.detail || body.error,
-    { id: body.request_id, after: Number(answer.headers.get("Retry-After")) || 0, body });
+    { id: body.request_id, after: Number(answer.headers.get("Retry-After")) || 0 });
 }
 
 // get reads JSON. An answer that is none of the API's own is a Problem.

@@ -126,7 +126,7 @@ export function saving({ file, edit, active, changed, removed, signal }) {
 
 const changes = (lines) => h("pre", { class: "code diff" }, lines.map((l) => h("span", { class: l.kind, text: { same: "  ", old: "− ", new: "+ " }[l.kind] + l.text + "\n" })));
 
-export function download(name, text) {
+function download(name, text) {
   const link = h("a", { href: URL.createObjectURL(new Blob([text], { type: "application/yaml" })), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);

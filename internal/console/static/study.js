@@ -12,7 +12,7 @@ const pause = (ms, signal) => new Promise((done, failed) => {
 });
 
 // run asks for a study, tells of its progress, and returns its result. When the signal aborts, the server is told that nobody waits.
-export async function run(ask, signal, progress) {
+async function run(ask, signal, progress) {
   let study;
   progress({ state: "waiting" });
   for (;;) {
