@@ -71,13 +71,20 @@ func (k *Kafka) leave(p *partition) {
 		<-c.done
 		return
 	}
-	number := make(map[string][]int32)
-	for i, s := range p.layout.Topics.Sources {
+	p.forget()
+}
+
+// forget keeps all of a session's sources from being read again. The client still has them: to take them away it would wait for requests on
+// their way, of others too.
+func (p *partition) forget() {
+	p.inbox.mu.Lock()
+	defer p.inbox.mu.Unlock()
+	p.inbox.closed = true
+	for i := range p.layout.Topics.Sources {
 		if p.layout.Present(i) {
-			number[s.Topic] = []int32{p.number}
+			p.consumer.client.PauseFetchPartitions(p.of(i))
 		}
 	}
-	c.client.RemoveConsumePartitions(number)
 }
 
 func (k *Kafka) newConsumer(ids []string, gather time.Duration) (*consumer, error) {
@@ -151,6 +158,7 @@ type inbox struct {
 	arrived []arrival
 	sources []pressure
 	filled  chan struct{}
+	closed  bool // the session is over
 }
 
 // pressure is what keeps a source from being read: either does.
@@ -244,7 +252,7 @@ func (p *partition) Resume(source int) {
 
 // readAgain has a source read again unless something keeps it.
 func (p *partition) readAgain(source int) {
-	if s := &p.inbox.sources[source]; !s.full && !s.paused {
+	if s := &p.inbox.sources[source]; !s.full && !s.paused && !p.inbox.closed {
 		p.consumer.client.ResumeFetchPartitions(p.of(source))
 	}
 }
