@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,7 +35,12 @@ type feed struct {
 	// waits for room that another one took. unread counts them.
 	bound  int
 	unread []atomic.Int64
-	paused []atomic.Bool
+	paused []atomic.Bool // written under steering
+	// newest is the time of the newest event that was read of each source; drained says that no more of it was on the broker then.
+	newest  []atomic.Int64
+	drained []atomic.Bool
+
+	steering sync.Mutex
 
 	values []event.Value // room for those of the next events
 	spare  spare
@@ -46,11 +52,16 @@ type feed struct {
 }
 
 func newFeed(part Partition, decoders []Decoder, tell func(string, error), check func(key []byte) bool, bound int) *feed {
-	return &feed{
+	f := &feed{
 		part: part, decoders: decoders, tell: tell, check: check, bound: bound,
 		unread: make([]atomic.Int64, len(decoders)), paused: make([]atomic.Bool, len(decoders)),
+		newest: make([]atomic.Int64, len(decoders)), drained: make([]atomic.Bool, len(decoders)),
 		arrived: make(chan arrival, 16), ended: make(chan ends, 1), ask: make(chan struct{}, 1), failed: make(chan error, 1),
 	}
+	for i := range f.newest {
+		f.newest[i].Store(math.MinInt64)
+	}
+	return f
 }
 
 // read polls until ctx is done or a fault.
@@ -59,10 +70,9 @@ func (f *feed) read(ctx context.Context) {
 		fetches, err := f.part.Poll(ctx)
 		for _, got := range fetches {
 			a := arrival{source: got.Source, next: got.Next, end: got.End, inputs: f.decode(got)}
-			own := f.unread[a.source].Add(int64(len(a.inputs)))
-			if own > int64(f.bound) && f.all() > f.room() && !f.paused[a.source].Swap(true) {
-				f.part.Pause(a.source)
-			}
+			f.note(&a)
+			f.unread[a.source].Add(int64(len(a.inputs)))
+			f.steer()
 			select {
 			case f.arrived <- a:
 			case <-ctx.Done():
@@ -81,10 +91,59 @@ func (f *feed) read(ctx context.Context) {
 
 // took says that the task has applied so many records of a source.
 func (f *feed) took(source, n int) {
-	own := f.unread[source].Add(-int64(n))
-	if (own <= int64(f.bound)/2 || f.all() <= f.room()/2) && f.paused[source].Swap(false) {
-		f.part.Resume(source)
+	f.unread[source].Add(-int64(n))
+	f.steer()
+}
+
+// steer pauses the sources of which there is enough, and resumes the others. One that leads has enough sooner.
+func (f *feed) steer() {
+	f.steering.Lock()
+	defer f.steering.Unlock()
+	all, room, most := f.all(), f.room(), int64(f.bound)
+	for i := range f.unread {
+		own, leads := f.unread[i].Load(), f.leads(i)
+		switch paused := f.paused[i].Load(); {
+		case !paused && (own > most && all > room || leads && own > most/4):
+			f.paused[i].Store(true)
+			f.part.Pause(i)
+		case paused && (own <= most/2 || all <= room/2) && (!leads || own <= most/8):
+			f.paused[i].Store(false)
+			f.part.Resume(i)
+		}
 	}
+}
+
+// note notes how far a source was read.
+func (f *feed) note(a *arrival) {
+	for i := len(a.inputs) - 1; i >= 0; i-- {
+		if in := a.inputs[i]; in.reject == nil {
+			f.newest[a.source].Store(in.event.Time)
+			break
+		}
+	}
+	f.drained[a.source].Store(a.next >= a.end)
+}
+
+// leads tells whether a source was read further than one of which there is more: what it has waits for that one, in room that is better that
+// one's.
+func (f *feed) leads(source int) bool {
+	own := f.newest[source].Load()
+	for i := range f.newest {
+		if !f.drained[i].Load() && f.newest[i].Load() < own {
+			return true
+		}
+	}
+	return false
+}
+
+// rests tells whether no more comes for now: all is read, or there is no room.
+func (f *feed) rests() bool {
+	for i := range f.paused {
+		if !f.paused[i].Load() && !f.drained[i].Load() {
+			return false
+		}
+	}
+	return len(f.arrived) == 0
 }
 
 // all counts what is unread of all sources.

@@ -266,6 +266,10 @@ func (s *session) startFeed(background context.Context) error {
 		return err
 	}
 	s.feed = newFeed(s.part, read, s.tell, s.belongs(), s.opt.ReadAhead)
+	for i := range s.merge.lanes {
+		l := &s.merge.lanes[i]
+		s.feed.drained[i].Store(l.absent || l.next >= l.end || l == s.merge.forget)
+	}
 	s.background.Go(func() { s.feed.read(background) })
 	s.background.Go(func() { s.feed.watchEnds(background) })
 	return nil

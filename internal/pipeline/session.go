@@ -140,22 +140,25 @@ func (s *session) receive() error {
 const paceMost = 1000
 
 // behindFor is how long inputs may gather while much waits on the broker.
-const behindFor = 200 * time.Millisecond
+const behindFor = 500 * time.Millisecond
 
 // pace lets inputs gather where little comes: a transaction costs the broker about as much for one as for a hundred. Half of the time of a
 // broker that is slow is left to others. Where much waits on the broker, a transaction is to be large: a customer's state is written once in
 // each.
 func (s *session) pace() {
-	enough, rest := paceMost, time.Until(s.begun.Add(max(s.opt.BatchEvery, 2*s.committed.Sub(s.begun))))
-	if s.behind() {
-		enough, rest = min(s.opt.BatchRecords, s.opt.ReadAhead*s.merge.timed())*3/4, behindFor
+	if s.opt.BatchEvery == 0 {
+		return
 	}
-	if s.opt.BatchEvery == 0 || rest <= 0 {
+	gathered, rest := s.plenty, time.Until(s.begun.Add(max(s.opt.BatchEvery, 2*s.committed.Sub(s.begun))))
+	if s.behind() {
+		gathered, rest = s.most, behindFor
+	}
+	if rest <= 0 {
 		return
 	}
 	over := time.NewTimer(rest)
 	defer over.Stop()
-	for s.ready() < enough {
+	for !gathered() {
 		select {
 		case a := <-s.feed.arrived:
 			s.arrive(a)
@@ -168,6 +171,14 @@ func (s *session) pace() {
 		}
 		return
 	}
+}
+
+// plenty tells whether what was read is worth a transaction at once.
+func (s *session) plenty() bool { return s.ready() >= paceMost }
+
+// most tells whether a transaction can take about the most that it may, or no more comes until there is one.
+func (s *session) most() bool {
+	return s.merge.covered() >= s.opt.BatchRecords*2/3 || s.feed.rests()
 }
 
 // behind tells whether more than a batch waits on the broker.

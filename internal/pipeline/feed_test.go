@@ -1,0 +1,85 @@
+package pipeline
+
+import (
+	"testing"
+
+	"github.com/ruas/ruas/internal/event"
+)
+
+// pauses is a partition of which some sources are paused.
+type pauses struct {
+	Partition
+	paused map[int]bool
+}
+
+func (p *pauses) Pause(source int)  { p.paused[source] = true }
+func (p *pauses) Resume(source int) { p.paused[source] = false }
+
+func TestSteer(t *testing.T) {
+	part := &pauses{paused: map[int]bool{}}
+	f := newFeed(part, make([]Decoder, 3), nil, nil, 1000)
+	read := func(source int, time int64, n int, more bool) {
+		a := arrival{source: source, inputs: []*input{{event: event.Event{Time: time}}}, next: 1, end: 1}
+		if more {
+			a.end = 2
+		}
+		f.note(&a)
+		f.unread[source].Add(int64(n))
+		f.steer()
+	}
+	expect := func(when string, paused ...int) {
+		t.Helper()
+		want := map[int]bool{}
+		for _, source := range paused {
+			want[source] = true
+		}
+		for source := range 3 {
+			if part.paused[source] != want[source] {
+				t.Errorf("%s: source %d paused: %v, want %v", when, source, part.paused[source], want[source])
+			}
+		}
+	}
+	read(2, 50, 1000, true)
+	read(0, 100, 300, true)
+	read(1, 100, 200, true)
+	expect("a source leads, and another has little", 0)
+	read(2, 60, 1200, true)
+	expect("what is read least far takes the room of the others", 0)
+	read(2, 70, 1400, true)
+	expect("there is no more room", 0, 2)
+	f.took(2, 2700)
+	expect("half of the room is free", 0)
+	f.took(0, 150)
+	expect("one that leads has more than an eighth", 0)
+	f.took(0, 50)
+	expect("one that leads has little")
+	read(1, 110, 0, false)
+	read(2, 80, 0, false)
+	read(0, 120, 900, true)
+	if f.rests() {
+		t.Error("nothing is read any more, though there is room")
+	}
+	expect("the others wait for nothing any more")
+}
+
+func TestCovered(t *testing.T) {
+	inputs := func(times ...int64) (list []*input) {
+		for _, at := range times {
+			list = append(list, &input{event: event.Event{Time: at}})
+		}
+		return list
+	}
+	m := &merge{lanes: []lane{
+		{queue: inputs(1, 3, 5, 7), next: 4, end: 9},
+		{queue: inputs(2, 4), next: 2, end: 9},
+		{queue: inputs(3), next: 1, end: 1}, // there is no more of it: it bounds nothing
+		{absent: true},
+	}}
+	if got := m.covered(); got != 5 {
+		t.Errorf("%d inputs are covered, want those at 1, 2, 3, 3 and 4", got)
+	}
+	m.lanes[1].queue = nil
+	if got := m.covered(); got != 0 {
+		t.Errorf("%d inputs are covered while a lane with more to come is empty", got)
+	}
+}
