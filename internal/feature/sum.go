@@ -9,7 +9,8 @@ type cumulative struct {
 	dropped int     // how many they are
 	scale   uint8
 	off     bool // a value or a sum did not fit: windows are added up one by one
-	falls   bool // there was a negative value
+	least   float64
+	most    float64 // of all values that sums count, and of some that were dropped
 }
 
 // cut forgets the totals from entry i on.
@@ -47,7 +48,11 @@ func (s *Series) extend(c int) (cum *cumulative, ok bool) {
 		if !col.gap(i) {
 			coef, scale, ok = s.decimal(i, c)
 		}
-		cum.falls = cum.falls || coef < 0
+		v := float64(coef) / pow10[scale]
+		if len(cum.sums) == 0 {
+			cum.least, cum.most = v, v
+		}
+		cum.least, cum.most = min(cum.least, v), max(cum.most, v)
 		switch {
 		case !ok || !t.addScaled(coef, scale):
 			cum.off = true
@@ -122,21 +127,33 @@ func (s *Series) Sum(c, from, to int) (t Total, gaps int) {
 	return t, gaps
 }
 
-// Rising tells that column c holds no negative number, and that sums of it are cheap: a sum over a window falls when its oldest
-// entries leave.
-func (s *Series) Rising(c int) bool {
+// Bounds returns two numbers between which all values of column c lie, those of gaps being 0; false where sums of it are not cheap. They are
+// rounded to doubles.
+func (s *Series) Bounds(c int) (least, most float64, ok bool) {
 	if s.n > fewEntries {
 		cum, ok := s.extend(c)
-		return ok && !cum.falls
+		return cum.least, cum.most, ok
 	}
 	col := s.column(c)
 	for i := range s.n {
-		if col.gap(i) {
-			continue
+		coef, scale := int64(0), uint8(0)
+		if !col.gap(i) {
+			if coef, scale, ok = s.decimal(i, c); !ok {
+				return 0, 0, false
+			}
 		}
-		if coef, _, ok := s.decimal(i, c); !ok || coef < 0 {
-			return false
+		v := float64(coef) / pow10[scale]
+		if i == 0 {
+			least, most = v, v
 		}
+		least, most = min(least, v), max(most, v)
 	}
-	return true
+	return least, most, true
+}
+
+// Rising tells that column c holds no negative number, and that sums of it are cheap: a sum over a window falls when its oldest
+// entries leave.
+func (s *Series) Rising(c int) bool {
+	least, _, ok := s.Bounds(c)
+	return ok && least >= 0
 }

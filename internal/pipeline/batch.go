@@ -26,15 +26,21 @@ const (
 	forgetful      // it is a request to forget: it has no time
 )
 
-// batch is a piece of a task's work that is committed as one: first what is planned, then what came of it.
+// batch is a piece of a task's work that is committed as one: what is planned of its stride in hand, and what came of all of them. The
+// inputs of all strides are in the order of one merge.
 type batch struct {
 	number uint64
+	began  int64     // where the clock stood before
+	since  time.Time // when the first stride was planned
+
+	// The stride.
 	inputs []planned
 	due    []*timer
-	// until ends the batch: every deadline before it fires. bound is where the clock then goes.
+	// until ends it: every deadline before it fires. bound is where the clock then goes.
 	until moment
 	bound int64
-	began int64 // where the clock stood before
+	// goesOn says that more was at hand than the stride had room for, or is on the broker.
+	goesOn bool
 	// idle says that there was no more to take.
 	idle bool
 	// extend says that the deadlines in memory do not reach further.
@@ -42,8 +48,18 @@ type batch struct {
 	// whole says that all that was planned was done.
 	whole bool
 
+	// taken counts the stride's inputs by source, once they are applied.
+	taken []int
+
+	// Of all strides.
+	count  int   // inputs that were let go of
+	fired  int   // deadlines
+	events []int // inputs by source
+	// passed says that a source was passed over that showed nothing, or an event set aside: what comes next may belong before what was
+	// taken, and begins another batch.
+	passed      bool
 	last        moment // the newest deadline that was looked at
-	taken       []int  // inputs by source
+	rendered    int    // changes that are messages already
 	changes     []engine.Change
 	by          []*customer // whose change each one is
 	rejects     []rejected
@@ -64,6 +80,7 @@ func (b *batch) empty() *batch {
 	clear(b.rescheduled)
 	*b = batch{
 		inputs: b.inputs[:0], due: b.due[:0], changes: b.changes[:0], by: b.by[:0], touched: b.touched[:0], rescheduled: b.rescheduled[:0],
+		until: moment{at: math.MinInt64},
 	}
 	return b
 }
@@ -85,50 +102,124 @@ type rejected struct {
 // aheadMost is how far ahead of the present an event may be.
 const aheadMost = int64(5 * time.Minute / time.Millisecond)
 
-// plan chooses, in the order of contract section 4, what the next batch takes.
-func (s *session) plan(present int64, now time.Time) *batch {
+// begin makes a batch that has nothing.
+func (s *session) begin() *batch {
 	s.batches++
+	b := s.batch.empty()
+	b.number, b.began, b.since = s.batches, s.clock, time.Now()
+	b.taken, b.events = make([]int, len(s.merge.lanes)), make([]int, len(s.merge.lanes))
+	return b
+}
+
+// left is how many more inputs and deadlines the batch has room for in one stride.
+func (s *session) left(b *batch) int { return min(s.opt.Stride, s.opt.BatchRecords-b.count-b.fired) }
+
+// plan chooses, in the order of contract section 4, what the batch's next stride takes.
+func (s *session) plan(b *batch, present int64, now time.Time) {
+	defer s.planned(b)
 	// Another worker's clock may have been ahead of this one's: what its clock has passed is not ahead of the present.
 	present = max(present, s.clock)
-	b := s.batch.empty()
-	b.number, b.began, b.bound, b.until, b.taken = s.batches, s.clock, s.clock, moment{at: math.MinInt64}, make([]int, len(s.merge.lanes))
-	// What did not fit was put in order by what was known then. It makes a batch of its own: each batch is in the order of one merge.
-	carried := len(s.carry) > 0
-	for len(b.inputs)+len(b.due) < s.opt.BatchRecords {
+	b.until, b.bound, b.idle, b.extend, b.goesOn, b.whole = moment{at: math.MinInt64}, s.clock, false, false, false, false
+	// What did not fit was put in order by what was known then: it makes a batch of its own, where more may be known now.
+	apart := len(s.carry) > 0 && s.carryApart
+	most := s.left(b)
+	for len(b.inputs)+len(b.due) < most {
 		var next planned
-		if carried {
-			if len(s.carry) == 0 {
-				return s.planned(b)
-			}
+		switch {
+		case len(s.carry) > 0:
 			next, s.carry = s.carry[0], s.carry[1:]
-		} else {
+		case apart:
+			return
+		default:
 			v := s.merge.decide(present, now)
+			b.passed = b.passed || v.passed || v.verb == ahead
 			switch v.verb {
 			case wait:
-				return s.planned(b)
+				b.goesOn = !b.passed && b.count+len(b.inputs) >= s.opt.Stride && s.merge.owed()
+				return
 			case idle, ended:
 				b.idle = v.verb == ended || s.planTo(b, v.bound)
-				return s.planned(b)
-			case take, ahead, forget:
-				next = planned{input: s.merge.lanes[v.lane].pop(), turn: turns[v.verb]}
+				return
+			case forget:
+				if b.count > 0 || len(b.inputs) > 0 && b.inputs[len(b.inputs)-1].turn != forgetful {
+					return // it begins a batch
+				}
 			}
+			next = planned{input: s.merge.lanes[v.lane].pop(), turn: turns[v.verb]}
 		}
 		if next.reject == nil && next.turn == tooEarly && next.event.Time > present+aheadMost {
 			next.reject = &event.Reject{Reason: event.ReasonAhead}
 		}
 		if next.reject == nil && next.turn == inTime && !s.planTo(b, next.event.Time) {
-			s.carry = append([]planned{next}, s.carry...)
+			s.putBack(b, next)
 			break
 		}
 		b.inputs = append(b.inputs, next)
 	}
-	return s.planned(b)
+	b.goesOn = !b.passed && !apart && !b.extend
+}
+
+// putBack keeps planned inputs for later.
+func (s *session) putBack(b *batch, in ...planned) {
+	s.carryApart = b.passed || s.carryApart && len(s.carry) > 0
+	s.carry = append(append([]planned(nil), in...), s.carry...)
 }
 
 // turns says how an input is applied that decide gave a verb.
 var turns = [...]turn{take: inTime, ahead: tooEarly, forget: forgetful, ended: inTime}
 
-// planTo plans to move the clock to a moment, with every deadline before it. false: the batch ends earlier.
+// growMost bounds for how long a batch takes one stride after the other.
+const growMost = 2 * time.Second
+
+// grows tells whether another stride follows before the batch is committed: the state of a customer whom both change is written once. What
+// a source is known to have is waited for, since a commit takes longer.
+func (s *session) grows(b *batch) bool {
+	if !b.whole || !b.goesOn || s.full(b) || s.stopping.Err() != nil || time.Since(b.since) > growMost {
+		return false
+	}
+	s.release(b)
+	if len(s.carry) > 0 || s.left(b) <= 0 {
+		return s.left(b) > 0
+	}
+	patience := time.NewTimer(tick)
+	defer patience.Stop()
+	for {
+		v := s.merge.decide(max(s.opt.Now().UnixMilli(), s.clock), time.Now())
+		if v.verb != wait || !s.merge.owed() {
+			return v.verb == take && !v.passed
+		}
+		select {
+		case a := <-s.feed.arrived:
+			s.arrive(a)
+		case e := <-s.feed.ended:
+			s.hear(e)
+		case <-patience.C:
+			return false
+		case <-s.stopping.Done():
+			return false
+		}
+	}
+}
+
+// release lets go of a stride that was stepped: what is read next takes the room of its inputs.
+func (s *session) release(b *batch) {
+	s.render(b)
+	b.count += len(b.inputs)
+	b.fired += len(b.due)
+	if len(b.inputs) > 0 { // else there may be no feed yet
+		for i, n := range b.taken {
+			b.events[i] += n
+			s.feed.took(i, n)
+		}
+		s.feed.spare.give(b.inputs)
+	}
+	clear(b.taken)
+	clear(b.inputs)
+	clear(b.due)
+	b.inputs, b.due = b.inputs[:0], b.due[:0]
+}
+
+// planTo plans to move the clock to a moment, with every deadline before it. false: the stride ends earlier.
 func (s *session) planTo(b *batch, to int64) bool {
 	reach := to
 	if to-1 > s.timers.horizon {
@@ -139,7 +230,7 @@ func (s *session) planTo(b *batch, to int64) bool {
 		if x == nil {
 			break
 		}
-		if len(b.inputs)+len(b.due) >= s.opt.BatchRecords {
+		if len(b.inputs)+len(b.due) >= s.left(b) {
 			last := b.due[len(b.due)-1]
 			b.until = moment{last.at, last.id + "\x00"}
 			return false
@@ -153,17 +244,16 @@ func (s *session) planTo(b *batch, to int64) bool {
 }
 
 // planned gives the deadlines back that planning took: a step may move them.
-func (s *session) planned(b *batch) *batch {
+func (s *session) planned(b *batch) {
 	for _, x := range b.due {
 		s.timers.put(x)
 	}
-	return b
 }
 
 // full tells whether the batch is to be cut.
 func (s *session) full(b *batch) bool { return b.bytes >= s.opt.BatchBytes }
 
-// step applies the batch. What does not fit is left for the next one. It does no IO.
+// step applies the stride. What does not fit is left for the next batch. It does no IO.
 func (s *session) step(b *batch) error {
 	for i, in := range b.inputs {
 		if i%fetchAhead == 0 {
@@ -229,7 +319,7 @@ func (s *session) fetch(next []planned) {
 
 // cut ends the batch before input i.
 func (s *session) cut(b *batch, i int) {
-	s.carry = append(append([]planned(nil), b.inputs[i:]...), s.carry...)
+	s.putBack(b, b.inputs[i:]...)
 	b.inputs = b.inputs[:i]
 }
 
@@ -320,5 +410,5 @@ func (s *session) sourceNamed(name string) int {
 
 // effects tells whether there is anything to commit.
 func (b *batch) effects() bool {
-	return len(b.inputs)+len(b.touched)+len(b.rescheduled)+len(b.rejects) > 0
+	return b.count+len(b.inputs)+len(b.touched)+len(b.rescheduled)+len(b.rejects) > 0
 }

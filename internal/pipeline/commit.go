@@ -13,17 +13,15 @@ const recordMost = 900_000
 // commit publishes a batch in one Kafka transaction, then hands it to the view. After an error nothing that was stepped since the last
 // commit is of use.
 func (s *session) commit(ctx context.Context, b *batch) error {
+	s.release(b)
 	record := s.progress()
 	record.Began, record.Through = b.began, ""
 	if b.last.at == record.Clock {
 		record.Through = b.last.id
 	}
-	tx := &Transaction{Offsets: make([]int64, len(s.merge.lanes))}
+	tx := &Transaction{Offsets: make([]int64, len(s.merge.lanes)), Changes: s.room.changes}
 	for i := range tx.Offsets {
 		tx.Offsets[i] = s.offset(i)
-	}
-	if !record.Silent {
-		tx.Changes = s.changeMessages(b)
 	}
 	tx.DeadLetters = s.deadLetters(b)
 	update := s.stateMessages(b, tx)
@@ -58,14 +56,7 @@ func (s *session) commit(ctx context.Context, b *batch) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	for i, n := range b.taken {
-		if n > 0 {
-			s.feed.took(i, n)
-		}
-	}
-	if len(b.inputs) > 0 { // else there may be no feed yet
-		s.feed.spare.give(b.inputs)
-	}
+	s.room.empty()
 	s.customers.trim(s.writer.written.Load(), s.timers.left)
 	return nil
 }
@@ -77,6 +68,12 @@ type commitRoom struct {
 	headers []Header
 	state   []Message
 	bytes   arena // of changes
+}
+
+func (r *commitRoom) empty() {
+	clear(r.changes)
+	r.changes, r.headers = r.changes[:0], r.headers[:0]
+	r.bytes.reset()
 }
 
 // progress is the task's record as the batch leaves it.
@@ -105,26 +102,29 @@ func (s *session) offset(i int) int64 {
 	return s.merge.offset(i)
 }
 
-func (s *session) changeMessages(b *batch) []Message {
-	room := &s.room.bytes
-	room.reset()
-	s.room.changes = slices.Grow(s.room.changes[:0], len(b.changes))
-	s.room.headers = slices.Grow(s.room.headers[:0], 2*len(b.changes))
-	messages, headers := s.room.changes[:len(b.changes)], s.room.headers[:2*len(b.changes)]
-	for i := range b.changes {
-		ch := &b.changes[i]
-		h := headers[2*i : 2*i+2 : 2*i+2]
-		h[0] = Header{Key: "segment", Value: s.segments[ch.Segment]}
-		h[1] = Header{Key: "change", Value: wordLeave}
-		if ch.Join {
-			h[1].Value = wordJoin
-		}
-		messages[i] = Message{
-			Key:   room.keep(append(room.open(len(ch.Customer)), ch.Customer...)),
-			Value: room.keep(s.opt.Engine.AppendJSON(room.open(changeBytes+len(ch.Features)), ch)), Headers: h,
-		}
+// render makes messages of the newest changes. Nothing of them keeps the records of their events in memory any more.
+func (s *session) render(b *batch) {
+	changes := b.changes[b.rendered:]
+	b.rendered = len(b.changes)
+	if s.record.Silent {
+		return
 	}
-	return messages
+	room := &s.room
+	for i := range changes {
+		ch := &changes[i]
+		word := wordLeave
+		if ch.Join {
+			word = wordJoin
+		}
+		from := len(room.headers)
+		room.headers = append(room.headers, Header{Key: "segment", Value: s.segments[ch.Segment]}, Header{Key: "change", Value: word})
+		room.changes = append(room.changes, Message{
+			Key:     room.bytes.keep(append(room.bytes.open(len(ch.Customer)), ch.Customer...)),
+			Value:   room.bytes.keep(s.opt.Engine.AppendJSON(room.bytes.open(changeBytes+len(ch.Features)), ch)),
+			Headers: room.headers[from:len(room.headers):len(room.headers)],
+		})
+		ch.EventID, ch.Features = "", nil
+	}
 }
 
 var wordJoin, wordLeave = []byte("join"), []byte("leave")

@@ -69,7 +69,7 @@ func s10(t *testing.T) string {
 
 // small batches and caches, so that everything that a large run does happens in a small one.
 func small(opt *pipeline.Options) {
-	opt.BatchRecords, opt.BatchBytes, opt.ReadAhead, opt.CacheCustomers, opt.Deadlines = 100, 20_000, 200, 20, 10
+	opt.BatchRecords, opt.Stride, opt.BatchBytes, opt.ReadAhead, opt.CacheCustomers, opt.Deadlines = 100, 30, 20_000, 200, 20, 10
 }
 
 func TestDrainEqualsReplay(t *testing.T) {

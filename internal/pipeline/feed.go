@@ -198,13 +198,16 @@ func (s *spare) take(list []*input) []*input {
 	return list
 }
 
-// give takes the inputs of a committed batch back, and lets go of their records.
+// give takes inputs back that were applied, and lets go of their records. Those that are no good are still to be told of.
 func (s *spare) give(done []planned) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range done {
 		in := done[i].input
-		in.record, in.reject = Record{}, nil
+		if in.reject != nil {
+			continue
+		}
+		in.record = Record{}
 		in.event.ID, in.event.Customer = "", ""
 		clear(in.event.Props)
 		s.inputs = append(s.inputs, in)

@@ -75,6 +75,16 @@ type merge struct {
 	stands bool
 }
 
+// owed tells whether a source that shows nothing has more on the broker.
+func (m *merge) owed() bool {
+	for i := range m.timed() {
+		if l := &m.lanes[i]; !l.absent && l.first() == nil && l.next < l.end {
+			return true
+		}
+	}
+	return false
+}
+
 // verb is what comes next.
 type verb uint8
 
@@ -97,6 +107,8 @@ type verdict struct {
 	verb  verb
 	lane  int
 	bound int64
+	// passed says that a source was passed over that shows nothing now: what it shows later may have belonged before.
+	passed bool
 }
 
 // timed is the number of lanes whose inputs have times.
@@ -115,7 +127,7 @@ func (m *merge) decide(present int64, now time.Time) verdict {
 	if m.stands {
 		return verdict{verb: wait}
 	}
-	best, open, unknown := -1, false, false
+	best, open, unknown, passed := -1, false, false, false
 	for i := range m.timed() {
 		l := &m.lanes[i]
 		if l.absent {
@@ -124,11 +136,11 @@ func (m *merge) decide(present int64, now time.Time) verdict {
 		in := l.first()
 		switch {
 		case in == nil && l.atEnd(now):
-			open, l.holds = true, true
+			open, passed, l.holds = true, true, true
 		case in == nil:
-			unknown = unknown || l.holds
+			unknown, passed = unknown || l.holds, true
 		case in.reject != nil:
-			return verdict{verb: take, lane: i} // it has no time, and nothing to wait for
+			return verdict{verb: take, lane: i} // it has no time: nothing to wait for, and nothing it could come too early for
 		case !m.records && in.event.Time > present:
 			return verdict{verb: ahead, lane: i}
 		case best < 0 || in.event.Time < m.lanes[best].first().event.Time:
@@ -144,7 +156,7 @@ func (m *merge) decide(present int64, now time.Time) verdict {
 	}
 	switch {
 	case best >= 0 && m.lanes[best].first().event.Time <= limit:
-		return verdict{verb: take, lane: best}
+		return verdict{verb: take, lane: best, passed: passed}
 	case !open:
 		return verdict{verb: wait} // only sources that do not hold the clock, and none of them has shown anything
 	case m.records:

@@ -51,8 +51,8 @@ func (nobody) Released(int32)                  {}
 // report tells the observer of a transaction.
 func (s *session) report(b *batch, tx *Transaction, took time.Duration) {
 	c := Committed{
-		Events: b.taken[:s.merge.timed()], Joins: make([]int, len(s.segments)), Leaves: make([]int, len(s.segments)),
-		Customers: len(tx.State) - 1, StateBytes: s.stateBytes, Shed: s.shed, Due: len(b.due), Took: took,
+		Events: b.events[:s.merge.timed()], Joins: make([]int, len(s.segments)), Leaves: make([]int, len(s.segments)),
+		Customers: len(tx.State) - 1, StateBytes: s.stateBytes, Shed: s.shed, Due: b.fired, Took: took,
 	}
 	s.stateBytes, s.shed = 0, 0
 	events := 0

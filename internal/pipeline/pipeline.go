@@ -72,8 +72,9 @@ type Options struct {
 	// Partition is how producers choose a key's partition among n; nil: it is not checked.
 	Partition func(key []byte, n int32) int32
 
-	BatchRecords int // 30,000 inputs
-	BatchBytes   int // 16 MiB of output
+	BatchRecords int // 200,000 inputs
+	BatchBytes   int // 64 MiB of output
+	Stride       int // 4,096 inputs that are loaded and stepped together
 	// BatchEvery is the least time between the beginnings of two transactions of a partition, where little comes. 0: there is none.
 	BatchEvery     time.Duration
 	ReadAhead      int // 10,000 records a source, of which one may use what others leave
@@ -127,7 +128,7 @@ func New(opt Options) (*Pipeline, error) {
 	for _, d := range []struct {
 		of *int
 		is int
-	}{{&opt.BatchRecords, 30_000}, {&opt.BatchBytes, 16 << 20}, {&opt.ReadAhead, 10_000}, {&opt.CacheCustomers, 50_000}, {&opt.Deadlines, 50_000}} {
+	}{{&opt.BatchRecords, 200_000}, {&opt.BatchBytes, 64 << 20}, {&opt.Stride, 4096}, {&opt.ReadAhead, 10_000}, {&opt.CacheCustomers, 50_000}, {&opt.Deadlines, 50_000}} {
 		if *d.of <= 0 {
 			*d.of = d.is
 		}

@@ -37,6 +37,8 @@ type session struct {
 	merge     *merge
 	feed      *feed
 	carry     []planned // inputs whose turn came, and that did not fit
+	// carryApart says that they make a batch of their own.
+	carryApart bool
 	customers *customers
 	timers    *timers
 	writer    *writer
@@ -68,8 +70,8 @@ const (
 	compareSoon  = 5 * time.Second
 )
 
-// work is the loop: what comes next is planned, loaded, stepped and committed, batch by batch. A batch is what has arrived, so that
-// batches are small when little comes and large when much does.
+// work is the loop: what comes next is planned, loaded and stepped, stride by stride, and committed, batch by batch. A batch is what has
+// arrived, so that batches are small when little comes and large when much does.
 func (s *session) work() error {
 	for s.stopping.Err() == nil {
 		s.traceBegin()
@@ -77,14 +79,17 @@ func (s *session) work() error {
 			return err
 		}
 		s.pace()
-		b := s.plan(s.opt.Now().UnixMilli(), time.Now())
-		s.traceNext(Loading)
-		if err := s.load(b); err != nil {
+		b := s.begin()
+		if err := s.stride(b); err != nil {
 			return err
 		}
-		s.traceNext(Stepping)
-		if err := s.step(b); err != nil {
-			return err
+		for s.grows(b) {
+			if err := s.receive(); err != nil {
+				return err
+			}
+			if err := s.stride(b); err != nil {
+				return err
+			}
 		}
 		if b.effects() || s.checkpoint() {
 			s.traceNext(Committing)
@@ -100,6 +105,17 @@ func (s *session) work() error {
 		}
 	}
 	return s.flush()
+}
+
+// stride plans, loads and steps what comes next.
+func (s *session) stride(b *batch) error {
+	s.plan(b, s.opt.Now().UnixMilli(), time.Now())
+	s.traceNext(Loading)
+	if err := s.load(b); err != nil {
+		return err
+	}
+	s.traceNext(Stepping)
+	return s.step(b)
 }
 
 // follow does what a batch made necessary.
@@ -385,7 +401,7 @@ func (s *session) compareClocks() error {
 // nothing is a batch without inputs.
 func (s *session) nothing() *batch {
 	s.batches++
-	return &batch{number: s.batches, began: s.clock, bound: s.clock, taken: make([]int, len(s.merge.lanes))}
+	return &batch{number: s.batches, began: s.clock, bound: s.clock, events: make([]int, len(s.merge.lanes))}
 }
 
 // flush lets the view catch up before the partition is given up: the next owner has less to replay.

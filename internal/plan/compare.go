@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"math"
+
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
@@ -257,13 +259,42 @@ func (w *totalWindow) crossing(op relation, than feature.Val) func(f *Frame) int
 			}
 			return next
 		}
-		for i, steps := from, 0; i < to; i, steps = i+1, steps+1 {
-			if steps == maxSteps || w.answer(s, i+1, to, op, than) != now {
+		for i, steps := from+w.surely(s, from, to, than), 0; i < to; i, steps = i+1, steps+1 {
+			if steps == meanSteps || w.answer(s, i+1, to, op, than) != now {
+				f.early = f.early || steps == meanSteps
 				return min(next, s.Time(i)+w.list.hi)
 			}
 		}
 		return next
 	}
+}
+
+// meanSteps bounds how many entries of a long window are looked at for one moment, behind those that surely change nothing.
+const meanSteps = 4
+
+// surely is how many entries may leave a window, the oldest first, before the mean can pass k: with each, what all are above or below k in
+// sum changes by no more than the furthest value does.
+func (w *totalWindow) surely(s *feature.Series, from, to int, k feature.Val) int {
+	least, most, ok := s.Bounds(w.col)
+	if !ok || !w.mean || s.Gaps(w.col, from, to) > 0 {
+		return 0
+	}
+	than, n := k.Float(), to-from
+	if k.K == feature.Int {
+		than = float64(k.Int())
+	}
+	t, _ := s.Sum(w.col, from, to)
+	over := t.Float64() - than*float64(n)
+	step := most - than
+	if over < 0 {
+		over, step = -over, than-least
+	}
+	// What doubles round off is far less than one entry, or so much that nothing is sure.
+	rounding := (math.Abs(t.Float64()) + math.Abs(than)*float64(n)) * 1e-12
+	if step <= rounding || math.IsNaN(over) || over <= 2*rounding {
+		return 0
+	}
+	return int(min(max(0, (over-2*rounding)/step*(1-1e-9)-1), float64(n-1)))
 }
 
 // fewEntries is how many entries are added up anew rather than looked up in running totals.

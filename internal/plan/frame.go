@@ -110,6 +110,8 @@ type Frame struct {
 	feeding feeding
 	taken   []*series // that it has entered
 
+	// early says that a part gave a moment that was not looked for to the end: it is looked at again when it comes.
+	early  bool
 	walked int // entries of series that lists were made of so far
 
 	// The series that were opened since the state was bound, or since its memory moved: those whose bound is the frame's.

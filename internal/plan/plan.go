@@ -320,6 +320,7 @@ func (p *Plan) Next(f *Frame, segment int, in bool) int64 {
 	most := f.walked + maxWalk
 	for steps := 0; steps < maxSteps && (steps == 0 || f.walked < most); steps++ {
 		next := int64(feature.Forever)
+		f.early = false
 		if s.nextWhen != nil && (s.until == nil || !in) {
 			next = s.nextWhen(f)
 		}
@@ -331,7 +332,7 @@ func (p *Plan) Next(f *Frame, segment int, in bool) int64 {
 		}
 		// Most moments at which something leaves a window change no answer: look on until one does.
 		f.now = max(next, f.now+1) // time goes on, whatever a part says
-		if p.Decide(f, segment, in) != in {
+		if f.early || p.Decide(f, segment, in) != in {
 			return f.now
 		}
 	}

@@ -98,7 +98,7 @@ func (wk *worker) once(ctx context.Context) error {
 		opt.Sources = append(opt.Sources, pipeline.Source{Name: name, Topic: name, NewDecoder: w.decoder(name)})
 	}
 	if w.scenario.Small {
-		opt.BatchRecords, opt.BatchBytes, opt.ReadAhead, opt.CacheCustomers, opt.Deadlines = 15, 4000, 10, 5, 4
+		opt.BatchRecords, opt.Stride, opt.BatchBytes, opt.ReadAhead, opt.CacheCustomers, opt.Deadlines = 15, 4, 4000, 10, 5, 4
 	}
 	p, err := pipeline.New(opt)
 	if err != nil {
