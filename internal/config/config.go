@@ -361,7 +361,7 @@ func Default() *Config {
 		FirstStart:   FirstStartPublish,
 		Partitioner:  Murmur2,
 		OnDataLoss:   DataLossStop,
-		Batch:        Batch{Records: 30_000, Bytes: 16 << 20, Every: 10 * time.Millisecond},
+		Batch:        Batch{Records: 200_000, Bytes: 64 << 20, Every: 10 * time.Millisecond},
 		ReadAhead:    10_000,
 		Cache:        Cache{Customers: 50_000},
 		HTTP:         HTTP{Listen: "127.0.0.1:8080", Tokens: []Token{}, CORS: []string{}, Rate: 5000},

@@ -107,14 +107,19 @@ func (s *session) work() error {
 	return s.flush()
 }
 
-// stride plans, loads and steps what comes next.
+// stride plans, loads and steps what comes next. A trace has all strides behind the first under stepping.
 func (s *session) stride(b *batch) error {
+	first := b.count+b.fired == 0
 	s.plan(b, s.opt.Now().UnixMilli(), time.Now())
-	s.traceNext(Loading)
+	if first {
+		s.traceNext(Loading)
+	}
 	if err := s.load(b); err != nil {
 		return err
 	}
-	s.traceNext(Stepping)
+	if first {
+		s.traceNext(Stepping)
+	}
 	return s.step(b)
 }
 
