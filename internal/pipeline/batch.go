@@ -168,8 +168,12 @@ func (s *session) putBack(b *batch, in ...planned) {
 // turns says how an input is applied that decide gave a verb.
 var turns = [...]turn{take: inTime, ahead: tooEarly, forget: forgetful, ended: inTime}
 
-// growMost bounds for how long a batch takes one stride after the other.
-const growMost = 2 * time.Second
+const (
+	// growMost bounds for how long a batch takes one stride after the other.
+	growMost = 2 * time.Second
+	// owedFor is how long it waits in between for what a source is known to have.
+	owedFor = 100 * time.Millisecond
+)
 
 // grows tells whether another stride follows before the batch is committed: the state of a customer whom both change is written once. What
 // a source is known to have is waited for, since a commit takes longer.
@@ -178,10 +182,13 @@ func (s *session) grows(b *batch) bool {
 		return false
 	}
 	s.release(b)
-	if len(s.carry) > 0 || s.left(b) <= 0 {
-		return s.left(b) > 0
+	switch {
+	case s.left(b) <= 0:
+		return false
+	case len(s.carry) > 0:
+		return true
 	}
-	patience := time.NewTimer(tick)
+	patience := time.NewTimer(owedFor)
 	defer patience.Stop()
 	for {
 		v := s.merge.decide(max(s.opt.Now().UnixMilli(), s.clock), time.Now())

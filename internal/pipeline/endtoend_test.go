@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/ruas/ruas/internal/engine"
 	"github.com/ruas/ruas/internal/kafka"
 	"github.com/ruas/ruas/internal/pipeline"
 	"github.com/ruas/ruas/internal/workload"
@@ -81,6 +83,47 @@ func TestSmallBatchesEqualReplay(t *testing.T) {
 	r, _ := fakes(t, s10(t))
 	r.change = small
 	drain(r, newShop(t, 6_000, 300))
+}
+
+// commits counts the transactions that had events.
+type commits struct {
+	deaf
+	transactions, events atomic.Int64
+}
+
+// deaf hears of nothing.
+type deaf struct{}
+
+func (deaf) Written(int32, time.Duration)    {}
+func (deaf) Lag(int32, string, int64)        {}
+func (deaf) Clock(int32, int64, int)         {}
+func (deaf) Warming(int32, []engine.Warming) {}
+func (deaf) Released(int32)                  {}
+
+func (c *commits) Committed(_ int32, done pipeline.Committed) {
+	events := 0
+	for _, n := range done.Events {
+		events += n
+	}
+	if events > 0 {
+		c.transactions.Add(1)
+		c.events.Add(int64(events))
+	}
+}
+
+// Where much waits, many strides make one transaction.
+func TestBacklogTakesFewTransactions(t *testing.T) {
+	r, _ := fakes(t, s10(t))
+	var seen commits
+	r.change = func(opt *pipeline.Options) {
+		opt.Stride, opt.ReadAhead, opt.Observer = 50, 500, &seen
+	}
+	s := newShop(t, 20_000, 400)
+	drain(r, s)
+	strides := seen.events.Load() / 50
+	if n := seen.transactions.Load(); n == 0 || n > strides/4 {
+		t.Errorf("%d events took %d transactions: about %d strides, of which some four at least are to share one", seen.events.Load(), n, strides)
+	}
 }
 
 // drain reads everything that was produced beforehand.

@@ -136,16 +136,6 @@ func (f *feed) leads(source int) bool {
 	return false
 }
 
-// rests tells whether no more comes for now: all is read, or there is no room.
-func (f *feed) rests() bool {
-	for i := range f.paused {
-		if !f.paused[i].Load() && !f.drained[i].Load() {
-			return false
-		}
-	}
-	return len(f.arrived) == 0
-}
-
 // all counts what is unread of all sources.
 func (f *feed) all() (n int64) {
 	for i := range f.unread {

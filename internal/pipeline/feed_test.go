@@ -56,30 +56,5 @@ func TestSteer(t *testing.T) {
 	read(1, 110, 0, false)
 	read(2, 80, 0, false)
 	read(0, 120, 900, true)
-	if f.rests() {
-		t.Error("nothing is read any more, though there is room")
-	}
 	expect("the others wait for nothing any more")
-}
-
-func TestCovered(t *testing.T) {
-	inputs := func(times ...int64) (list []*input) {
-		for _, at := range times {
-			list = append(list, &input{event: event.Event{Time: at}})
-		}
-		return list
-	}
-	m := &merge{lanes: []lane{
-		{queue: inputs(1, 3, 5, 7), next: 4, end: 9},
-		{queue: inputs(2, 4), next: 2, end: 9},
-		{queue: inputs(3), next: 1, end: 1}, // there is no more of it: it bounds nothing
-		{absent: true},
-	}}
-	if got := m.covered(); got != 5 {
-		t.Errorf("%d inputs are covered, want those at 1, 2, 3, 3 and 4", got)
-	}
-	m.lanes[1].queue = nil
-	if got := m.covered(); got != 0 {
-		t.Errorf("%d inputs are covered while a lane with more to come is empty", got)
-	}
 }

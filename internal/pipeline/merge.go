@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"math"
-	"sort"
 	"time"
 
 	"github.com/ruas/ruas/internal/event"
@@ -163,27 +162,6 @@ func (m *merge) decide(present int64, now time.Time) verdict {
 		return verdict{verb: ended}
 	}
 	return verdict{verb: idle, bound: limit}
-}
-
-// covered is about how many inputs can be taken before one of the lanes that have more to come is empty.
-func (m *merge) covered() int {
-	reach := int64(math.MaxInt64)
-	for i := range m.timed() {
-		l := &m.lanes[i]
-		switch {
-		case l.absent || l.next >= l.end:
-		case l.ready() == 0:
-			return 0
-		case l.queue[len(l.queue)-1].reject == nil:
-			reach = min(reach, l.queue[len(l.queue)-1].event.Time)
-		}
-	}
-	n := 0
-	for i := range m.lanes {
-		queue := m.lanes[i].queue[m.lanes[i].head:]
-		n += sort.Search(len(queue), func(i int) bool { return queue[i].reject == nil && queue[i].event.Time > reach })
-	}
-	return n
 }
 
 // outdated tells whether some source may be at its end, if only the broker said so again. Where more is known to be there it comes by itself.

@@ -34,14 +34,14 @@ type session struct {
 	published int64
 	clock     int64
 
-	merge     *merge
-	feed      *feed
-	carry     []planned // inputs whose turn came, and that did not fit
+	merge *merge
+	feed  *feed
+	carry []planned // inputs whose turn came, and that did not fit
 	// carryApart says that they make a batch of their own.
 	carryApart bool
-	customers *customers
-	timers    *timers
-	writer    *writer
+	customers  *customers
+	timers     *timers
+	writer     *writer
 
 	batch      batch // the room of those that plan makes
 	room       commitRoom
@@ -160,26 +160,16 @@ func (s *session) receive() error {
 // paceMost is how many inputs are worth a transaction at once.
 const paceMost = 1000
 
-// behindFor is how long inputs may gather while much waits on the broker.
-const behindFor = 500 * time.Millisecond
-
 // pace lets inputs gather where little comes: a transaction costs the broker about as much for one as for a hundred. Half of the time of a
-// broker that is slow is left to others. Where much waits on the broker, a transaction is to be large: a customer's state is written once in
-// each.
+// broker that is slow is left to others.
 func (s *session) pace() {
-	if s.opt.BatchEvery == 0 {
-		return
-	}
-	gathered, rest := s.plenty, time.Until(s.begun.Add(max(s.opt.BatchEvery, 2*s.committed.Sub(s.begun))))
-	if s.behind() {
-		gathered, rest = s.most, behindFor
-	}
-	if rest <= 0 {
+	rest := time.Until(s.begun.Add(max(s.opt.BatchEvery, 2*s.committed.Sub(s.begun))))
+	if s.opt.BatchEvery == 0 || rest <= 0 {
 		return
 	}
 	over := time.NewTimer(rest)
 	defer over.Stop()
-	for !gathered() {
+	for s.ready() < paceMost {
 		select {
 		case a := <-s.feed.arrived:
 			s.arrive(a)
@@ -192,25 +182,6 @@ func (s *session) pace() {
 		}
 		return
 	}
-}
-
-// plenty tells whether what was read is worth a transaction at once.
-func (s *session) plenty() bool { return s.ready() >= paceMost }
-
-// most tells whether a transaction can take about the most that it may, or no more comes until there is one.
-func (s *session) most() bool {
-	return s.merge.covered() >= s.opt.BatchRecords*2/3 || s.feed.rests()
-}
-
-// behind tells whether more than a batch waits on the broker.
-func (s *session) behind() bool {
-	waits := int64(0)
-	for i := range s.merge.lanes {
-		if l := &s.merge.lanes[i]; !l.absent {
-			waits += max(0, l.end-l.next)
-		}
-	}
-	return waits > int64(s.opt.BatchRecords)
 }
 
 // ready is the number of inputs that were read ahead.
