@@ -134,6 +134,7 @@ func (s *session) plan(b *batch, present int64, now time.Time) {
 			v := s.merge.decide(present, now)
 			b.passed = b.passed || v.passed || v.verb == ahead
 			switch v.verb {
+			case take, ahead:
 			case wait:
 				b.goesOn = !b.passed && b.count+len(b.inputs) >= s.opt.Stride && s.merge.owed()
 				return
@@ -228,6 +229,8 @@ func (s *session) release(b *batch) {
 
 // planTo plans to move the clock to a moment, with every deadline before it. false: the stride ends earlier.
 func (s *session) planTo(b *batch, to int64) bool {
+	// A deadline that is sooner than need be may be behind the clock, where another worker left it in the view.
+	to = max(to, b.bound)
 	reach := to
 	if to-1 > s.timers.horizon {
 		reach, b.extend = s.timers.horizon+1, true

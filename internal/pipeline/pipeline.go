@@ -72,12 +72,12 @@ type Options struct {
 	// Partition is how producers choose a key's partition among n; nil: it is not checked.
 	Partition func(key []byte, n int32) int32
 
-	BatchRecords int // 200,000 inputs
-	BatchBytes   int // 64 MiB of output
+	BatchRecords int // 50,000 inputs
+	BatchBytes   int // 32 MiB of output
 	Stride       int // 4,096 inputs that are loaded and stepped together
 	// BatchEvery is the least time between the beginnings of two transactions of a partition, where little comes. 0: there is none.
 	BatchEvery     time.Duration
-	ReadAhead      int // 10,000 records a source, of which one may use what others leave
+	ReadAhead      int // 4,000 records a source, of which one may use what others leave
 	CacheCustomers int // 50,000 a partition
 	Deadlines      int // 50,000 read into memory at once a partition
 	// LookForTopics (30 s) is how often the topics of optional sources that do not exist are looked for.
@@ -128,7 +128,7 @@ func New(opt Options) (*Pipeline, error) {
 	for _, d := range []struct {
 		of *int
 		is int
-	}{{&opt.BatchRecords, 200_000}, {&opt.BatchBytes, 64 << 20}, {&opt.Stride, 4096}, {&opt.ReadAhead, 10_000}, {&opt.CacheCustomers, 50_000}, {&opt.Deadlines, 50_000}} {
+	}{{&opt.BatchRecords, 50_000}, {&opt.BatchBytes, 32 << 20}, {&opt.Stride, 4096}, {&opt.ReadAhead, 4_000}, {&opt.CacheCustomers, 50_000}, {&opt.Deadlines, 50_000}} {
 		if *d.of <= 0 {
 			*d.of = d.is
 		}
