@@ -107,22 +107,6 @@ func (s *session) work() error {
 	return s.flush()
 }
 
-// stride plans, loads and steps what comes next. A trace has all strides behind the first under stepping.
-func (s *session) stride(b *batch) error {
-	first := b.count+b.fired == 0
-	s.plan(b, s.opt.Now().UnixMilli(), time.Now())
-	if first {
-		s.traceNext(Loading)
-	}
-	if err := s.load(b); err != nil {
-		return err
-	}
-	if first {
-		s.traceNext(Stepping)
-	}
-	return s.step(b)
-}
-
 // follow does what a batch made necessary.
 func (s *session) follow(b *batch) error {
 	if b.whole && b.extend {
