@@ -89,9 +89,11 @@ func (f *feed) read(ctx context.Context) {
 	}
 }
 
-// took says that the task has applied so many records of a source.
-func (f *feed) took(source, n int) {
-	f.unread[source].Add(-int64(n))
+// took says how many records of each source the task has applied.
+func (f *feed) took(records []int) {
+	for source, n := range records {
+		f.unread[source].Add(-int64(n))
+	}
 	f.steer()
 }
 

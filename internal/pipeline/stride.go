@@ -78,8 +78,8 @@ func (s *session) release(b *batch) {
 	if len(b.inputs) > 0 { // else there may be no feed yet
 		for i, n := range b.taken {
 			b.events[i] += n
-			s.feed.took(i, n)
 		}
+		s.feed.took(b.taken)
 		s.feed.spare.give(b.inputs)
 	}
 	clear(b.taken)

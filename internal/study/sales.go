@@ -81,21 +81,26 @@ type summed struct {
 	total          feature.Total
 }
 
+// count counts what so many buyers bought in a currency.
+func (s *sums) count(currency string, buyers, orders int64, total *feature.Total) {
+	n := s.of[currency]
+	if n == nil {
+		if s.of == nil {
+			s.of = map[string]*summed{}
+		}
+		n = new(summed)
+		s.of[currency] = n
+	}
+	n.buyers += buyers
+	n.orders += orders
+	n.total.AddTotal(total)
+}
+
 // add counts a customer in.
 func (s *sums) add(basket map[string]*bought) {
 	s.customers++
 	for currency, b := range basket {
-		n := s.of[currency]
-		if n == nil {
-			if s.of == nil {
-				s.of = map[string]*summed{}
-			}
-			n = new(summed)
-			s.of[currency] = n
-		}
-		n.buyers++
-		n.orders += b.orders
-		n.total.AddTotal(&b.total)
+		s.count(currency, 1, b.orders, &b.total)
 	}
 }
 
@@ -103,17 +108,7 @@ func (s *sums) add(basket map[string]*bought) {
 func (s *sums) merge(o *sums) {
 	s.customers += o.customers
 	for currency, from := range o.of {
-		n := s.of[currency]
-		if n == nil {
-			if s.of == nil {
-				s.of = map[string]*summed{}
-			}
-			n = new(summed)
-			s.of[currency] = n
-		}
-		n.buyers += from.buyers
-		n.orders += from.orders
-		n.total.AddTotal(&from.total)
+		s.count(currency, from.buyers, from.orders, &from.total)
 	}
 }
 
