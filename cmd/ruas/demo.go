@@ -72,8 +72,8 @@ type demoRules struct {
 
 // newDemoRules compiles the segment files at paths, or the starter segments. Files may be written in the first folder of paths, where there
 // is none in one of their own, and nowhere where others than this machine can ask.
-func newDemoRules(paths []string, exposed bool) (d *demoRules, err error) {
-	d = &demoRules{put: demo.NewSwitch()}
+func newDemoRules(paths []string, exposed bool) (_ *demoRules, err error) {
+	d := &demoRules{put: demo.NewSwitch()}
 	defer func() {
 		if err != nil && d.own != "" {
 			err = errors.Join(err, os.RemoveAll(d.own))
@@ -104,7 +104,10 @@ func newDemoRules(paths []string, exposed bool) (d *demoRules, err error) {
 		d.saved.Store(true)
 		d.put.Put(ctx, e)
 	})
-	return d, err
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
 }
 
 func isFolder(path string) bool {

@@ -78,6 +78,15 @@ func TestExitCodesAndMessages(t *testing.T) {
 	}
 }
 
+// Where no folder can be made, as in a container with nothing but the program, the demo says so.
+func TestDemoWithoutAFolderToWriteIn(t *testing.T) {
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "none"))
+	code, _, message := ruas(t, nil, nil, "demo", "--listen=")
+	if code != exitInput || !strings.Contains(message, "ruas: making a folder for rules: ") {
+		t.Errorf("exit code %d, want %d\n%s", code, exitInput, message)
+	}
+}
+
 func unusedPort(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
