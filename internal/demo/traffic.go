@@ -25,6 +25,8 @@ type TrafficOptions struct {
 	Seed      uint64 // 0: 1
 	// Report is told what happens, in words.
 	Report func(message string)
+	// Ready is called once the topics are there, and what they are to hold of the past; nil: nobody is told.
+	Ready func()
 }
 
 // Traffic sends the events of the simulated shop to a real Kafka until the context is cancelled. It waits for the broker, makes
@@ -57,6 +59,9 @@ func Traffic(ctx context.Context, opt TrafficOptions) error {
 		}
 	} else {
 		opt.Report("the topics hold events already: sending the shop's traffic from now on")
+	}
+	if opt.Ready != nil {
+		opt.Ready()
 	}
 	if err := ended(p.run(ctx, client)); err != nil {
 		return err

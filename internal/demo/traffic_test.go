@@ -25,10 +25,12 @@ func TestTraffic(t *testing.T) {
 	for _, history := range []bool{true, false} {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
+		ready := make(chan struct{}, 2)
 		begin := time.Now()
 		go func() {
 			done <- Traffic(ctx, TrafficOptions{
 				Brokers: cluster.ListenAddrs(), Partitions: 2, Speed: 6000, Customers: 50, Report: func(message string) { t.Log(message) },
+				Ready: func() { ready <- struct{}{} },
 			})
 		}()
 		client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics(topics...),
@@ -70,6 +72,9 @@ func TestTraffic(t *testing.T) {
 		}
 		if history != (old > 0) {
 			t.Errorf("start %d sent %d events of the history", starts, old)
+		}
+		if len(ready) != 1 {
+			t.Errorf("start %d said %d times that it is ready", starts, len(ready))
 		}
 		starts++
 		before = now
