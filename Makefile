@@ -2,7 +2,7 @@
 BIN := $(CURDIR)/.servers/bin
 LINT_VERSION := $(shell sed -n 's/^LINT_VERSION=//p' .ci/run)
 
-.PHONY: help build check lint test race integration browser differential chaos recovery simulate planted fuzz fuzz-api bench bench-smoke deploy-check docs up down clean
+.PHONY: help build check lint test race integration browser differential chaos recovery simulate planted fuzz fuzz-api bench bench-smoke deploy-check image-check docs up down clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -76,6 +76,9 @@ deploy-check: ## check alerts, manifests and chart, with promtool, kubectl and h
 	kubectl kustomize deploy/kubernetes/production > /dev/null
 	helm lint deploy/helm/ruas
 	helm template ruas deploy/helm/ruas --kube-version 1.32 > /dev/null
+
+image-check: ## build the container image, and run it as the manifests do (Docker)
+	.ci/image-check
 
 docs: ## generate what is generated
 	go generate ./...
