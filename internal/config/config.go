@@ -183,7 +183,7 @@ type Batch struct {
 	Records int `yaml:"records"`
 	// The most bytes of output in one transaction.
 	Bytes int `yaml:"bytes"`
-	// The least time between the beginnings of two transactions of a partition, where little comes: shorter is sooner, and costs more.
+	// The most time between the beginnings of two transactions of a partition for which events wait for others, where few come: shorter is sooner, and costs more.
 	Every time.Duration `yaml:"every"`
 }
 
@@ -361,7 +361,7 @@ func Default() *Config {
 		FirstStart:   FirstStartPublish,
 		Partitioner:  Murmur2,
 		OnDataLoss:   DataLossStop,
-		Batch:        Batch{Records: 50_000, Bytes: 32 << 20, Every: 10 * time.Millisecond},
+		Batch:        Batch{Records: 50_000, Bytes: 32 << 20, Every: 50 * time.Millisecond},
 		ReadAhead:    4_000,
 		Cache:        Cache{Customers: 50_000},
 		HTTP:         HTTP{Listen: "127.0.0.1:8080", Tokens: []Token{}, CORS: []string{}, Rate: 5000},

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -107,13 +108,17 @@ func (k *Kafka) newConsumer(ids []string, gather time.Duration) (*consumer, erro
 	return c, nil
 }
 
-// fewRecords are not worth a request of their own.
-const fewRecords = 500
+// A request of its own is worth fewRecords, or fewer that come so seldom that the time between two requests, times what comes in it, is
+// fewWorth.
+const (
+	fewRecords = 500
+	fewWorth   = 250 * time.Millisecond
+)
 
 // run reads until ctx is done. It waits for no session: each has room for what comes, or is not read for.
 func (c *consumer) run(ctx context.Context) {
 	defer close(c.done)
-	for {
+	for last := time.Now(); ; {
 		fetches := c.client.PollFetches(ctx)
 		if ctx.Err() != nil || fetches.IsClientClosed() {
 			return
@@ -125,10 +130,17 @@ func (c *consumer) run(ctx context.Context) {
 			c.hand(fp)
 		})
 		c.mu.Unlock()
-		if read < fewRecords && !sleep(ctx, c.gather) {
+		took := time.Since(last)
+		last = last.Add(took)
+		if read < fewRecords && !sleep(ctx, min(c.gather, seldom(read, took))) {
 			return
 		}
 	}
+}
+
+// seldom is how long to wait where n records came in a time.
+func seldom(n int, in time.Duration) time.Duration {
+	return time.Duration(math.Sqrt(fewWorth.Seconds()*in.Seconds()/float64(max(1, n))) * float64(time.Second))
 }
 
 // hand gives what was read to the session that it is for. An error of no topic is everybody's.

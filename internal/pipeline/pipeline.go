@@ -75,7 +75,8 @@ type Options struct {
 	BatchRecords int // 50,000 inputs
 	BatchBytes   int // 32 MiB of output
 	Stride       int // 4,096 inputs that are loaded and stepped together
-	// BatchEvery is the least time between the beginnings of two transactions of a partition, where little comes. 0: there is none.
+	// BatchEvery is the most time between the beginnings of two transactions of a partition for which inputs wait for others, where few
+	// come. 0: they wait for none.
 	BatchEvery     time.Duration
 	ReadAhead      int // 4,000 records a source, of which one may use what others leave
 	CacheCustomers int // 50,000 a partition

@@ -262,7 +262,7 @@ func (s *session) startFeed(background context.Context) error {
 	for i := range offsets {
 		offsets[i] = s.merge.offset(i)
 	}
-	if err := s.part.Consume(offsets, s.opt.BatchEvery/2); err != nil {
+	if err := s.part.Consume(offsets, s.opt.BatchEvery/4); err != nil {
 		return err
 	}
 	s.feed = newFeed(s.part, read, s.tell, s.belongs(), s.opt.ReadAhead)

@@ -141,31 +141,51 @@ func (s *session) receive() error {
 	}
 }
 
-// paceMost is how many inputs are worth a transaction at once.
-const paceMost = 1000
-
-// pace lets inputs gather where little comes: a transaction costs the broker about as much for one as for a hundred. Half of the time of a
-// broker that is slow is left to others.
+// pace lets inputs gather where few come: a transaction costs the broker about as much for one as for a hundred. While few come, it is worth
+// more waiting than while many do; where time alone moves customers, nobody waits for company.
 func (s *session) pace() {
-	rest := time.Until(s.begun.Add(max(s.opt.BatchEvery, 2*s.committed.Sub(s.begun))))
-	if s.opt.BatchEvery == 0 || rest <= 0 {
+	if s.opt.BatchEvery == 0 {
 		return
 	}
-	over := time.NewTimer(rest)
-	defer over.Stop()
-	for s.ready() < paceMost {
+	took := s.committed.Sub(s.begun)
+	rested := took + min(took, restMost)
+	for {
+		since := time.Since(s.begun)
+		rest := max(rested, s.gathering(s.ready())) - since
+		if rest <= 0 || s.ready() >= paceMost {
+			return
+		}
+		over := time.NewTimer(rest)
 		select {
 		case a := <-s.feed.arrived:
 			s.arrive(a)
-			continue
 		case e := <-s.feed.ended:
 			s.hear(e)
-			continue
 		case <-over.C:
 		case <-s.stopping.Done():
+			over.Stop()
+			return
 		}
-		return
+		over.Stop()
 	}
+}
+
+const (
+	// paceMost is how many inputs are worth a transaction at once. Fewer are worth one when their number, times how long it is since the last
+	// one began, is paceWorth: where n come a second, transactions begin every √(paceWorth/n), which is the least of what waiting and
+	// transactions cost together, as of stock and orders (Harris, How Many Parts to Make at Once, 1913).
+	paceMost  = 1000
+	paceWorth = time.Second
+	// restMost is for how long at most a broker is left to others after a transaction; else it is for as long as that took.
+	restMost = 15 * time.Millisecond
+)
+
+// gathering is how long after the beginning of a transaction the next one begins, where n inputs wait for it.
+func (s *session) gathering(n int) time.Duration {
+	if n == 0 {
+		return min(s.opt.BatchEvery, tick/2)
+	}
+	return min(s.opt.BatchEvery, paceWorth/time.Duration(n))
 }
 
 // ready is the number of inputs that were read ahead.
