@@ -65,7 +65,7 @@ func newBench(ctx context.Context, opt options) (*bench, error) {
 			return nil, err
 		}
 	}
-	b.store, err = openStore(filepath.Join(root, opt.results), b.session, func() (environment, error) { return b.environment() })
+	b.store, err = openStore(opt.results, b.session, func() (environment, error) { return b.environment() })
 	return b, err
 }
 
