@@ -67,7 +67,7 @@ func (b *bench) recovery() error {
 	}
 	ctx, stop := context.WithCancel(b.ctx)
 	defer stop()
-	l, err := b.newOpenLoop(app+"-in-", b.opt.customers, time.Duration(b.opt.runs)*2*time.Minute)
+	l, err := b.newOpenLoop(app+"-in-", 0, b.opt.customers, time.Duration(b.opt.runs)*2*time.Minute)
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,14 @@ func Redis(t Owner) *Servers {
 	})
 }
 
+// RedisInMemory starts one server as Redis does, but that writes no file.
+func RedisInMemory(t Owner) *Servers {
+	t.Helper()
+	return redisNodes(t, 1, func(_ int, port int, _ string) (string, map[string][]byte) {
+		return fmt.Sprintf("port %d\nappendonly no\n", port), nil
+	})
+}
+
 // RedisSecure starts one server that speaks TLS only. Its default user's password is Admin's; App is an ACL user for keys that begin
 // with "ruas:", without dangerous commands.
 func RedisSecure(t Owner) *Servers {
