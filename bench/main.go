@@ -1,6 +1,6 @@
 // Command bench measures ruas beside what a user would pick instead, on a real Kafka and a real Redis that it starts on this machine.
 //
-//	go run ./bench                             all measures; raw numbers go to bench/results
+//	go run ./bench                             all measures but scale; raw numbers go to bench/results
 //	go run ./bench -only drain -peers ruas     one measure of one program
 //	go run ./bench -report                     tables and plots into docs/performance.md, from bench/results
 //
@@ -46,7 +46,9 @@ func (o options) takes(name string) bool {
 }
 
 // measures tells whether a measure is wanted.
-func (o options) measures(m measure) bool { return len(o.only) == 0 || slices.Contains(o.only, m.name) }
+func (o options) measures(m measure) bool {
+	return len(o.only) == 0 && !m.apart || slices.Contains(o.only, m.name)
+}
 
 // measure is one part of the bench.
 type measure struct {
@@ -54,18 +56,21 @@ type measure struct {
 	take func(*bench) error
 	// peers says that others than ruas are measured too.
 	peers bool
+	// apart says that it takes long, and is measured only where it is asked for.
+	apart bool
 }
 
 var measures = []measure{
-	{"drain", (*bench).drain, true},
-	{"latency", (*bench).latency, true},
-	{"rules", (*bench).manyRules, false},
-	{"memory", (*bench).memory, false},
-	{"time", (*bench).lateness, false},
-	{"recovery", (*bench).recovery, false},
-	{"replay", (*bench).replay, false},
-	{"workers", (*bench).workers, false},
-	{"api", (*bench).api, false},
+	{name: "drain", take: (*bench).drain, peers: true},
+	{name: "latency", take: (*bench).latency, peers: true},
+	{name: "rules", take: (*bench).manyRules},
+	{name: "memory", take: (*bench).memory},
+	{name: "time", take: (*bench).lateness},
+	{name: "recovery", take: (*bench).recovery},
+	{name: "replay", take: (*bench).replay},
+	{name: "workers", take: (*bench).workers},
+	{name: "api", take: (*bench).api},
+	{name: "scale", take: (*bench).scale, apart: true},
 }
 
 func main() {

@@ -31,16 +31,8 @@ func (b *bench) memory() error {
 	if err := b.memoryOnce(fewCustomers, main); err != nil {
 		return err
 	}
-	customers := 10 * b.opt.customers
-	opt := workload.Options{Events: customers, Customers: customers, Seed: 5}
-	many := &dataset{b: b, opt: workload.Options{Events: 2 * customers}, prefix: "many-"}
-	if err := shop.CreateTopics(b.ctx, b.admin, partitions, many.topics()...); err != nil {
-		return err
-	}
-	if _, err := shop.Send(b.ctx, b.client, many.prefix, everybody(customers, workload.Start), workload.Records(opt), workload.Closing(opt, partitions, shop.ClosingCustomer(partitions))); err != nil {
-		return err
-	}
-	if many.ends, err = b.ends(many.topics()...); err != nil {
+	many, err := b.everybodyTwice("many-", 10*b.opt.customers)
+	if err != nil {
 		return err
 	}
 	if err := b.memoryOnce(manyCustomers, many); err != nil {
@@ -49,22 +41,50 @@ func (b *bench) memory() error {
 	return b.remove(many.prefix)
 }
 
+// everybodyTwice is a dataset of an event of each customer, and as many more.
+func (b *bench) everybodyTwice(prefix string, customers int) (*dataset, error) {
+	opt := workload.Options{Events: customers, Customers: customers, Seed: 5}
+	d := &dataset{b: b, opt: workload.Options{Events: 2 * customers}, prefix: prefix}
+	if err := shop.CreateTopics(b.ctx, b.admin, partitions, d.topics()...); err != nil {
+		return nil, err
+	}
+	_, err := shop.Send(b.ctx, b.client, d.prefix, everybody(customers, workload.Start), workload.Records(opt),
+		workload.Closing(opt, partitions, shop.ClosingCustomer(partitions)))
+	if err != nil {
+		return nil, err
+	}
+	d.ends, err = b.ends(d.topics()...)
+	return d, err
+}
+
 func (b *bench) memoryOnce(series string, d *dataset) error {
-	empty, err := b.usedByRedis()
+	j := job{app: b.name("memory"), topics: d.topics(), rules: 10, config: "clock: records", countOnly: true}
+	values, err := b.weigh(j, d)
 	if err != nil {
 		return err
 	}
-	j := job{app: b.name("memory"), topics: d.topics(), rules: 10, config: "clock: records", countOnly: true}
+	if err := b.store.add("memory", series, sample{Values: values}); err != nil {
+		return err
+	}
+	return b.remove(j.app)
+}
+
+// weigh lets ruas drain a dataset, and gives what its customers take then. Topics and Redis stay as they are.
+func (b *bench) weigh(j job, d *dataset) (map[string]float64, error) {
+	empty, err := b.usedByRedis()
+	if err != nil {
+		return nil, err
+	}
 	kept := b.opt.keep
 	b.opt.keep = true
 	got, err := b.drainOnce(ruas, d, j, 1)
 	b.opt.keep = kept
 	if err != nil {
-		return err
+		return nil, err
 	}
 	full, err := b.usedByRedis()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	states := map[string]int{} // size by customer
 	err = b.each(b.ctx, j.app+"-state", func(r *kgo.Record) error {
@@ -77,7 +97,7 @@ func (b *bench) memoryOnce(series string, d *dataset) error {
 		return nil
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var sizes []int
 	total, keys := 0, 0
@@ -91,12 +111,9 @@ func (b *bench) memoryOnce(series string, d *dataset) error {
 	values["changelog_mean_bytes"], values["changelog_median_bytes"] = float64(total)/n, float64(sizes[len(sizes)/2])
 	values["changelog_live_bytes"] = float64(total + keys)
 	values["redis_bytes_per_customer"] = (full - empty) / n
-	progress("memory, %.0f customers: %.0f B on the changelog (median %.0f), %.0f B in Redis; worker %.0f MiB, peak %.0f", n, float64(total)/n,
+	progress("%.0f customers: %.0f B on the changelog (median %.0f), %.0f B in Redis; worker %.0f MiB, peak %.0f", n, float64(total)/n,
 		values["changelog_median_bytes"], values["redis_bytes_per_customer"], got.resting/(1<<20), got.peak/(1<<20))
-	if err := b.store.add("memory", series, sample{Values: values}); err != nil {
-		return err
-	}
-	return b.remove(j.app)
+	return values, nil
 }
 
 // usedByRedis gives the memory that Redis says it uses.

@@ -101,6 +101,12 @@ var details = []detail{
 		{"median", bytesUnit, value("changelog_median_bytes")}, {"Redis, a customer", bytesUnit, value("redis_bytes_per_customer")},
 		{"worker, at rest", mebibytes, value("rss_bytes")}, {"peak", mebibytes, value(peakRSS)},
 	}},
+	{"scale", "What grows", []column{
+		{"customers", plain, value("customers")}, {"events", plain, value("events")}, {"worker, CPU s a million", plain, value(workerCPU)},
+		{"changelog, live", mebibytes, value("changelog_live_bytes")}, {"a customer, mean", bytesUnit, value("changelog_mean_bytes")},
+		{"Redis, a customer", bytesUnit, value("redis_bytes_per_customer")}, {"worker, peak memory", mebibytes, value(peakRSS)},
+		{"Redis built anew", seconds, value("rebuild_seconds")},
+	}},
 	{"time", "Deadlines", []column{
 		{"deadlines", plain, value("deadlines")}, {"p50", milliseconds, value("p50_seconds")}, {"p99", milliseconds, value("p99_seconds")},
 		{"worst", milliseconds, value("worst_seconds")}, {"worker, of a core", plain, value("worker_cpu_share")},
