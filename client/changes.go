@@ -43,6 +43,8 @@ type Filter struct {
 	// From is a Change's or an answer's Offset to begin behind; "": begin now, with the newest Recent changes.
 	From   string
 	Recent int
+	// Broken is told why a connection broke, before it is made anew; nil: nobody is.
+	Broken func(error)
 }
 
 func (f *Filter) query() url.Values {
@@ -65,19 +67,26 @@ const (
 )
 
 // Watch yields changes as they happen, until ctx is done, which is no error. A connection that breaks is made anew, and nothing is lost or
-// doubled in between, as far as the topic keeps it. An error, which ends it, is one that trying again does not mend.
+// doubled in between, as far as the topic keeps it. An error, which ends it, is one that trying again does not mend, or that there was no
+// connection to begin with.
 func (c *Client) Watch(ctx context.Context, filter Filter) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
-		from := filter.From
+		from, connected := filter.From, false
 		for pause := firstPause; ; pause = min(2*pause, longestPause) {
 			before := from
-			err := c.watch(ctx, &filter, &from, func(change Change) bool { return yield(change, nil) })
+			err := c.watch(ctx, &filter, &from, &connected, func(change Change) bool { return yield(change, nil) })
 			switch p := new(Problem); {
 			case errors.Is(err, errEnough) || ctx.Err() != nil:
 				return
 			case errors.As(err, &p) && p.RetryAfter == 0 && p.Status < http.StatusInternalServerError:
 				yield(Change{}, err)
 				return
+			case !connected && p.Status == 0:
+				yield(Change{}, err)
+				return
+			}
+			if filter.Broken != nil {
+				filter.Broken(err)
 			}
 			if from != before {
 				pause = firstPause
@@ -96,8 +105,8 @@ func (c *Client) Watch(ctx context.Context, filter Filter) iter.Seq2[Change, err
 // errEnough says that whoever watches has seen enough.
 var errEnough = errors.New("enough")
 
-// watch reads one connection, and keeps in from where the next one takes up.
-func (c *Client) watch(ctx context.Context, filter *Filter, from *string, yield func(Change) bool) error {
+// watch reads one connection, and keeps in from where the next one takes up, and in connected whether there ever was one.
+func (c *Client) watch(ctx context.Context, filter *Filter, from *string, connected *bool, yield func(Change) bool) error {
 	what := call{method: http.MethodGet, path: []string{"v1", "changes"}, query: filter.query(), accept: "text/event-stream"}
 	if *from != "" {
 		what.query.Del("recent")
@@ -108,6 +117,7 @@ func (c *Client) watch(ctx context.Context, filter *Filter, from *string, yield 
 		return err
 	}
 	defer func() { _ = answer.Body.Close() }()
+	*connected = true
 	return events(answer.Body, func(id string, data []byte) error {
 		if id != "" {
 			*from = id

@@ -36,7 +36,7 @@ as the requests need, with the configuration of the pipeline.
 				return err
 			}
 			if site.config.HTTP.Listen == "" {
-				return usage(errors.New("http.listen is empty: there is nothing to serve"))
+				return errors.New("http.listen is empty: there is nothing to serve")
 			}
 			if os.Getenv("GOGC") == "" {
 				// It keeps a few megabytes, and allocates as much in a moment: by default it would look for garbage twice a second.

@@ -96,6 +96,11 @@ func someArguments(names ...string) cobra.PositionalArgs {
 		if len(args) != len(names) {
 			return usage(fmt.Errorf("%s wants %s, and was given %d arguments", cmd.Name(), strings.Join(names, " and "), len(args)))
 		}
+		for i, name := range names {
+			if args[i] == "" {
+				return usage(fmt.Errorf("%s is empty", name))
+			}
+		}
 		return nil
 	}
 }

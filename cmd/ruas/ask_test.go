@@ -113,6 +113,10 @@ func TestAskingInVain(t *testing.T) {
 		{[]string{"customer", "c1", "--url", "shop"}, exitUsage, "is no address"},
 		{[]string{"customer", "c1", "--ca", "none.pem"}, exitUsage, "none.pem"},
 		{[]string{"customer", "c1", "--url", "http://127.0.0.1:1"}, exitUnreachable, "asking ruas"},
+		{[]string{"watch", "--url", "http://127.0.0.1:1"}, exitUnreachable, "asking ruas"},
+		{[]string{"watch", "--count", "-1"}, exitUsage, "--count is -1"},
+		{[]string{"customer", ""}, exitUsage, "ID is empty"},
+		{[]string{"explain", "c1", ""}, exitUsage, "SEGMENT is empty"},
 	} {
 		code, _, message := asks(t, test.args...)
 		if code != test.code || !strings.Contains(message, test.want) {
@@ -125,7 +129,7 @@ func TestAskingInVain(t *testing.T) {
 func TestOthersAreNotAnsweredUnasked(t *testing.T) {
 	for _, command := range []string{"run", "api"} {
 		code, _, message := ruas(t, nil, []string{"RUAS_HTTP_LISTEN=0.0.0.0:0"}, command)
-		if code != exitUsage || !strings.Contains(message, "http.tokens") || !strings.Contains(message, "http.unauthenticated") {
+		if code != exitInput || !strings.Contains(message, "http.tokens") || !strings.Contains(message, "http.unauthenticated") {
 			t.Errorf("%s: %d %s", command, code, message)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -85,6 +86,9 @@ func runReplay(cmd *cobra.Command, s streams, flags *replayFlags, args []string)
 	}
 	opt.Rejects = replay.Report{W: s.err, Terminal: terminal}
 	if flags.deadLetters != "" {
+		if err := overwritten(flags.deadLetters, c, flags, opt.Files); err != nil {
+			return err
+		}
 		file, err := os.Create(flags.deadLetters)
 		if err != nil {
 			return fmt.Errorf("making the file of dead letters: %w", err)
@@ -109,6 +113,32 @@ func runReplay(cmd *cobra.Command, s streams, flags *replayFlags, args []string)
 	return nil
 }
 
+// overwritten refuses a file for dead letters that the replay reads.
+func overwritten(path string, c *config.Config, flags *replayFlags, files []replay.File) error {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return nil //nolint:nilerr // there is nothing yet that could be lost
+	}
+	inputs := []string{flags.config}
+	for _, f := range files {
+		inputs = append(inputs, f.Path)
+	}
+	rules := flags.segments
+	if len(rules) == 0 {
+		rules = c.Segments
+	}
+	for _, given := range slices.Concat(rules, c.Schemas) {
+		within, _ := filepath.Glob(filepath.Join(given, "*")) // of a folder
+		inputs = append(append(inputs, given), within...)
+	}
+	for _, input := range inputs {
+		if other, err := os.Stat(input); err == nil && os.SameFile(info, other) {
+			return usage(fmt.Errorf("--dead-letters is %s, which is read: name another file", path))
+		}
+	}
+	return nil
+}
+
 // replayFiles reads arguments as [SOURCE=]FILE. A name with an equals sign whose file exists, and that names no source, is a file.
 func replayFiles(c *config.Config, args []string) ([]replay.File, error) {
 	names := make([]string, len(c.Sources))
@@ -123,6 +153,9 @@ func replayFiles(c *config.Config, args []string) ([]replay.File, error) {
 			continue
 		}
 		if slices.Contains(names, name) {
+			if path == "" {
+				return nil, usage(fmt.Errorf("%s names no file", arg))
+			}
 			files[i] = replay.File{Source: name, Path: path}
 			continue
 		}

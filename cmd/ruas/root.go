@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/ruas/ruas/internal/suggest"
 )
@@ -54,6 +55,15 @@ Begin with 'ruas demo'.
 			}
 			return usage(fmt.Errorf("there is no command %q%s", args[0], suggest.Hint(args[0], names)))
 		},
+	}
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) (err error) {
+		cmd.Flags().Visit(func(f *pflag.Flag) {
+			// As of a variable of a shell that is not set. Where a flag is something by default, "" may mean that it is nothing.
+			if nothing := f.DefValue == "" || f.DefValue == "[]"; nothing && f.Value.String() == f.DefValue && err == nil {
+				err = usage(fmt.Errorf("--%s is empty: give it a value, or leave it out", f.Name))
+			}
+		})
+		return err
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	root.AddCommand(

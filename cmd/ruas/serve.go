@@ -95,9 +95,9 @@ func closed(c *config.Config) error {
 	if !c.HTTP.Exposed() {
 		return nil
 	}
-	return usage(fmt.Errorf("http.listen is %s, where others than this machine can ask, and there are no tokens: name some (http.tokens; "+
+	return fmt.Errorf("http.listen is %s, where others than this machine can ask, and there are no tokens: name some (http.tokens; "+
 		"'ruas token' makes one), listen on 127.0.0.1, or, where the network keeps others away, set http.unauthenticated: true (docs/security.md)",
-		c.HTTP.Listen))
+		c.HTTP.Listen)
 }
 
 // handler answers from when ready first returns nil: only then partitions tells how many there are.

@@ -27,7 +27,11 @@ made anew, and nothing is missed.
 			if err != nil {
 				return err
 			}
+			if count < 0 {
+				return usage(fmt.Errorf("--count is %d: want a number of changes, or 0 for no end", count))
+			}
 			filter.Segments = args
+			filter.Broken = func(err error) { fmt.Fprintf(s.err, "ruas: %v: trying again\n", err) }
 			for change, err := range c.Watch(cmd.Context(), filter) {
 				if err != nil {
 					return asked(err)

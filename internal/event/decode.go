@@ -8,8 +8,8 @@ import (
 const (
 	// MaxRecord is the size of the largest record that is decoded, in bytes.
 	MaxRecord = 1 << 20
-	// MaxDepth is how deep objects and lists may be nested, the record itself counted.
-	MaxDepth = 64
+	// MaxDepth is how deep objects and lists may be nested, the record itself counted: as deep as encoding/json goes.
+	MaxDepth = 10_000
 	// MaxField is how long id, type and customer_id may be, in bytes: a change holds two of them, and the customer_id as its key.
 	MaxField = 32_768
 )
@@ -51,7 +51,7 @@ func (d *Decoder) Decode(record []byte, ev *Event) error {
 // scan reads the whole record, whatever its type, and notes what stands at each place.
 func (d *Decoder) scan(record []byte) *Reject {
 	if len(record) > MaxRecord {
-		return reject(ReasonSize, "%d bytes", len(record))
+		return TooLarge(len(record))
 	}
 	if !utf8.Valid(record) {
 		return reject(ReasonJSON, "no UTF-8 at byte %d", invalidAt(record))
@@ -268,6 +268,9 @@ func invalidAt(b []byte) int {
 	}
 	return len(b)
 }
+
+// TooLarge is what becomes of a record of so many bytes, more than MaxRecord.
+func TooLarge(size int) *Reject { return reject(ReasonSize, "%d bytes", size) }
 
 func reject(reason Reason, format string, args ...any) *Reject {
 	return &Reject{Reason: reason, Detail: fmt.Sprintf(format, args...)}

@@ -121,7 +121,7 @@ func TestDecodeGood(t *testing.T) {
 		{"the last is escaped", kinds(`"int":1,"\u0069nt":2`), map[string]Value{"int": num(2)}},
 		{"id twice", `{"id":5,"type":"nothing","customer_id":"","time":"x","id":"e1","type":"kinds","customer_id":"c1","time":"1970-01-01T00:00:01Z"}`, nil},
 
-		{"depth 64", kinds(`"more":` + strings.Repeat("[", 63) + strings.Repeat("]", 63)), nil},
+		{"as deep as can be", kinds(`"more":` + strings.Repeat("[", MaxDepth-1) + strings.Repeat("]", MaxDepth-1)), nil},
 	}
 	d := newTestDecoder(t, s, Source{}, s.All())
 	var ev Event
@@ -194,9 +194,9 @@ func TestDecodeReject(t *testing.T) {
 		{"{\"a\":\"\xff\"}", ReasonJSON, "no UTF-8 at byte 6"},
 		{"{\"a\":\"\xed\xa0\x80\"}", ReasonJSON, "no UTF-8 at byte 6"},
 		{"{\"a\":\"\xc0\x80\"}", ReasonJSON, "no UTF-8 at byte 6"},
-		{kinds(`"more":` + strings.Repeat("[", 64) + strings.Repeat("]", 64)), ReasonDepth, "at byte 145"},
-		{strings.Repeat(`{"a":`, 65) + "1" + strings.Repeat("}", 65), ReasonDepth, "at byte 320"},
-		{strings.Repeat("[", 100000), ReasonDepth, "at byte 64"},
+		{kinds(`"more":` + strings.Repeat("[", MaxDepth) + strings.Repeat("]", MaxDepth)), ReasonDepth, "at byte 10081"},
+		{strings.Repeat(`{"a":`, MaxDepth+1) + "1" + strings.Repeat("}", MaxDepth+1), ReasonDepth, "at byte 50000"},
+		{strings.Repeat("[", 100000), ReasonDepth, "at byte 10000"},
 		{`{"a":"` + strings.Repeat("x", MaxRecord) + `"}`, ReasonSize, "1048584 bytes"},
 
 		{`{}`, ReasonField, "id is missing"},
@@ -380,8 +380,8 @@ func TestDecodeMapped(t *testing.T) {
 			"", "", 1000, map[string]Value{"amount": double(2), "order_id": str("e1")}},
 		{"a place inside a property", Source{Type: "login", Fields: map[string]string{"id": "os.id"}}, `{"os":{"id":"e1"},"customer_id":"c1","time":"1970-01-01T00:00:01Z"}`,
 			ReasonProperty, "login.os is an object, and declared as a string", 0, nil},
-		{"mapped too deep", Source{Fields: map[string]string{"id": strings.Repeat("a.", 80) + "a"}},
-			strings.Repeat(`{"a":`, 81) + `"e1"` + strings.Repeat("}", 81), ReasonDepth, "at byte 320", 0, nil},
+		{"mapped too deep", Source{Fields: map[string]string{"id": strings.Repeat("a.", MaxDepth) + "a"}},
+			strings.Repeat(`{"a":`, MaxDepth+1) + `"e1"` + strings.Repeat("}", MaxDepth+1), ReasonDepth, "at byte 50000", 0, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -418,7 +418,7 @@ func TestNewDecoderErrors(t *testing.T) {
 		{Source{Name: "app", Type: "logout"}, nil, `source "app": no schema declares the type "logout"`},
 		{Source{Name: "app", Type: "login", Fields: map[string]string{"type": "kind"}}, nil, `source "app": the type is fixed to "login" and mapped too`},
 		{Source{Name: "app", Type: "login", Fields: map[string]string{"amount": "total"}}, nil, `source "app": fields: "amount" is neither id, type, customer_id, time nor a property of the source's types`},
-		{Source{Name: "app", Fields: map[string]string{"amuont": "total"}}, nil, `source "app": fields: "amuont" is neither id, type, customer_id, time nor a property of the source's types`},
+		{Source{Name: "app", Fields: map[string]string{"amuont": "total"}}, nil, `source "app": fields: "amuont" is neither id, type, customer_id, time nor a property of the source's types; did you mean "amount"?`},
 		{Source{Name: "app", Fields: map[string]string{"id": ""}}, nil, `source "app": fields: id is mapped to "": a name in the path is empty`},
 		{Source{Name: "app", Fields: map[string]string{"amount": "a..b"}}, nil, `source "app": fields: amount is mapped to "a..b": a name in the path is empty`},
 		{Source{Name: "app", Fields: map[string]string{"time": "a."}}, nil, `source "app": fields: time is mapped to "a.": a name in the path is empty`},

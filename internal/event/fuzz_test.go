@@ -137,6 +137,9 @@ func (g generator) value() string {
 		return `{` + g.join([]string{g.name() + `:` + g.value(), g.name() + `:1`}) + `}`
 	case 5:
 		depth := 1 + g.IntN(70)
+		if g.IntN(50) == 0 {
+			depth = MaxDepth - 3 + g.IntN(6)
+		}
 		return strings.Repeat(`[`, depth) + strings.Repeat(`]`, depth)
 	case 6:
 		return `"` + g.pick("2024-02-29", "2023-02-29", "0000-01-01", "2024-01-01T00:00:00Z", "2024-01-01T00:00:60Z", "a", "b c", "sent") + `"`

@@ -35,7 +35,7 @@ func Reasons() []ReasonDoc {
 	return []ReasonDoc{
 		{ReasonSize, "The record is larger than 1 MiB (1,048,576 bytes)."},
 		{ReasonJSON, "The record is not one JSON object in UTF-8: malformed, cut short, empty, another JSON value, or with something behind the object."},
-		{ReasonDepth, "Objects and lists in the record are nested more than 64 deep, the record itself counted."},
+		{ReasonDepth, "Objects and lists in the record are nested more than 10,000 deep, the record itself counted."},
 		{ReasonField, "id, type, customer_id or time is missing, null, not a string, an empty string, or longer than 32,768 bytes."},
 		{ReasonType, "No schema declares the event's type."},
 		{ReasonTime, "The event's time is not an RFC 3339 time with a zone, or not in the years 1 to 9999."},

@@ -43,7 +43,7 @@ func TestReasons(t *testing.T) {
 	if len(texts) != len(constants) || len(constants) < 10 {
 		t.Errorf("%d texts, %d constants", len(texts), len(constants))
 	}
-	if !strings.Contains(texts[ReasonDepth], strconv.Itoa(MaxDepth)) || !strings.Contains(texts[ReasonSize], "1,048,576") || MaxRecord != 1_048_576 ||
+	if !strings.Contains(texts[ReasonDepth], "10,000") || MaxDepth != 10_000 || !strings.Contains(texts[ReasonSize], "1,048,576") || MaxRecord != 1_048_576 ||
 		!strings.Contains(texts[ReasonField], "32,768") || MaxField != 32_768 {
 		t.Error("a text states another limit than the code's")
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+
+	"github.com/ruas/ruas/internal/suggest"
 )
 
 // Source says how the records of one source hold events.
@@ -47,7 +49,7 @@ func newDecoder(s *Schema, src Source, needs Needs) (*Decoder, error) {
 	if src.Type != "" {
 		t := s.Type(src.Type)
 		if t == nil {
-			return nil, fmt.Errorf("no schema declares the type %q", src.Type)
+			return nil, fmt.Errorf("no schema declares the type %q%s", src.Type, suggest.Hint(src.Type, typeNames(s.Types)))
 		}
 		if _, mapped := src.Fields[fieldType]; mapped {
 			return nil, fmt.Errorf("the type is fixed to %q and mapped too", src.Type)
@@ -124,6 +126,14 @@ func (d *Decoder) find(name string, src Source) (*place, error) {
 	return at, nil
 }
 
+func typeNames(types []*Type) []string {
+	names := make([]string, len(types))
+	for i, t := range types {
+		names[i] = t.Name
+	}
+	return names
+}
+
 func checkFields(types []*Type, fields map[string]string) error {
 	names := make([]string, 0, len(fields))
 	for name := range fields {
@@ -133,7 +143,13 @@ func checkFields(types []*Type, fields map[string]string) error {
 	for _, name := range names {
 		declared := func(t *Type) bool { return t.Property(name) != nil }
 		if !slices.Contains(fieldNames, name) && !slices.ContainsFunc(types, declared) {
-			return fmt.Errorf("fields: %q is neither id, type, customer_id, time nor a property of the source's types", name)
+			known := slices.Clone(fieldNames)
+			for _, t := range types {
+				for _, p := range t.Properties {
+					known = append(known, p.Name)
+				}
+			}
+			return fmt.Errorf("fields: %q is neither id, type, customer_id, time nor a property of the source's types%s", name, suggest.Hint(name, known))
 		}
 	}
 	return nil

@@ -19,7 +19,7 @@ import (
 // refuse fails a test in which a record is no good.
 type refuse struct{ t *testing.T }
 
-func (r refuse) Reject(file string, line int64, reason error, _ []byte) error {
+func (r refuse) Reject(file string, line int64, reason error, _ []byte, _ int) error {
 	r.t.Errorf("%s:%d: %v", file, line, reason)
 	return nil
 }

@@ -48,6 +48,7 @@ type input struct {
 	stored  io.Reader     // the bytes as stored
 	lines   *bufio.Reader // the content; nil before the first read
 	long    []byte        // holds a line that is longer than the buffer
+	dropped int           // how many bytes of the line last read were not kept
 	size    int64         // in bytes as stored; -1: not known
 	read    atomic.Int64
 	closers []io.Closer
@@ -98,6 +99,7 @@ func (in *input) readLine() ([]byte, error) {
 		in.line++
 		return in.records.Next()
 	}
+	in.dropped = 0
 	if in.lines == nil {
 		if err := in.start(); err != nil {
 			return nil, err
@@ -136,12 +138,14 @@ func (in *input) holdsLine() bool {
 	return bytes.IndexByte(waiting, '\n') >= 0
 }
 
-// readLong reads the rest of a line whose beginning fills the buffer; beyond maxLine it is dropped.
+// readLong reads the rest of a line whose beginning fills the buffer; what is beyond maxLine is only counted.
 func (in *input) readLong(begin []byte) (line []byte, err error) {
 	in.long = append(in.long[:0], begin...)
 	for {
 		part, err := in.lines.ReadSlice('\n')
-		in.long = append(in.long, part[:min(len(part), maxLine-len(in.long))]...)
+		kept := min(len(part), maxLine-len(in.long))
+		in.long = append(in.long, part[:kept]...)
+		in.dropped += len(bytes.TrimRight(part[kept:], "\r\n"))
 		if !errors.Is(err, bufio.ErrBufferFull) {
 			return in.long, err
 		}

@@ -5,11 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"unicode/utf8"
 )
 
-// Rejects is told of lines that are no good.
+// Rejects is told of lines that are no good. size is the record's in bytes; of one that is very long, record is only the beginning.
 type Rejects interface {
-	Reject(file string, line int64, reason error, record []byte) error
+	Reject(file string, line int64, reason error, record []byte, size int) error
 	Flush() error
 }
 
@@ -24,7 +25,7 @@ type Report struct {
 }
 
 // Reject writes the line.
-func (r Report) Reject(file string, line int64, reason error, _ []byte) error {
+func (r Report) Reject(file string, line int64, reason error, _ []byte, _ int) error {
 	before := ""
 	if r.Terminal {
 		before = clearLine
@@ -38,7 +39,8 @@ func (r Report) Reject(file string, line int64, reason error, _ []byte) error {
 // Flush does nothing: every line is written at once.
 func (Report) Flush() error { return nil }
 
-// DeadLetters keeps each as a JSON line {"file","line","reason","record"}; the record is cut at 900 kB.
+// DeadLetters keeps each as a JSON line {"file","line","reason","record"}. A record is cut at 900 kB: then "cut" is the size that it had. A
+// whole one that is not UTF-8, which JSON cannot hold, is in "bytes" too, in base64.
 type DeadLetters struct{ w *bufio.Writer }
 
 // NewDeadLetters writes to w, which the caller closes after Flush.
@@ -51,13 +53,22 @@ type deadLetter struct {
 	Line   int64  `json:"line"`
 	Reason string `json:"reason"`
 	Record string `json:"record"`
+	Bytes  []byte `json:"bytes,omitempty"`
+	Cut    int    `json:"cut,omitempty"`
 }
 
 // Reject keeps the record.
-func (d *DeadLetters) Reject(file string, line int64, reason error, record []byte) error {
+func (d *DeadLetters) Reject(file string, line int64, reason error, record []byte, size int) error {
 	encoder := json.NewEncoder(d.w)
 	encoder.SetEscapeHTML(false)
-	letter := deadLetter{File: file, Line: line, Reason: reason.Error(), Record: string(record[:min(len(record), maxRecord)])}
+	record = record[:min(len(record), maxRecord)]
+	letter := deadLetter{File: file, Line: line, Reason: reason.Error(), Record: string(record)}
+	switch {
+	case len(record) < size:
+		letter.Cut = size
+	case !utf8.Valid(record):
+		letter.Bytes = record
+	}
 	if err := encoder.Encode(letter); err != nil {
 		return fmt.Errorf("writing a dead letter: %w", err)
 	}

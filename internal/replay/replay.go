@@ -328,7 +328,11 @@ func (r *run) next(in *input) (bool, error) {
 			continue
 		}
 		r.result.Rejected++
-		if err := r.rejects.Reject(in.name, in.line, err, line); err != nil {
+		size := len(line) + in.dropped
+		if in.dropped > 0 {
+			err = event.TooLarge(size)
+		}
+		if err := r.rejects.Reject(in.name, in.line, err, line, size); err != nil {
 			return false, err
 		}
 		if r.result.Rejected%checkEvery == 0 {

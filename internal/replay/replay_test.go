@@ -210,17 +210,19 @@ func TestWaysToStoreLines(t *testing.T) {
 func TestDeadLetters(t *testing.T) {
 	opt := newOptions(t, rules)
 	huge := `{"id":"` + strings.Repeat("x", event.MaxRecord) + `"}`
-	path := write(t, "a.jsonl", lines(purchase("1", "a", 1), `{"id":"2"}`, "", huge, `<b>`, purchase("3", "b", 2)))
+	longest := strings.Repeat("y", 3_000_000)
+	path := write(t, "a.jsonl", lines(purchase("1", "a", 1), `{"id":"2"}`, "", huge, `<b>`, longest, "\xff", purchase("3", "b", 2)))
 	opt.Files = []File{{Path: path}}
 	var kept bytes.Buffer
 	opt.Rejects = NewDeadLetters(&kept)
 	_, result := changes(t, opt)
-	if result.Events != 2 || result.Rejected != 3 {
+	if result.Events != 2 || result.Rejected != 5 {
 		t.Errorf("result: %+v", result)
 	}
 	type letter struct {
 		File, Reason, Record string
-		Line                 int
+		Bytes                []byte
+		Line, Cut            int
 	}
 	var got []letter
 	for line := range strings.Lines(kept.String()) {
@@ -230,15 +232,18 @@ func TestDeadLetters(t *testing.T) {
 		}
 		got = append(got, l)
 	}
-	if len(got) != 3 {
+	if len(got) != 5 {
 		t.Fatalf("%d dead letters", len(got))
 	}
 	for i, want := range []letter{
 		{Line: 2, Reason: string(event.ReasonField), Record: `{"id":"2"}`},
-		{Line: 4, Reason: string(event.ReasonSize), Record: huge[:maxRecord]},
+		{Line: 4, Reason: string(event.ReasonSize), Record: huge[:maxRecord], Cut: len(huge)},
 		{Line: 5, Reason: string(event.ReasonJSON), Record: `<b>`},
+		{Line: 6, Reason: "too_large: 3000000 bytes", Record: longest[:maxRecord], Cut: len(longest)},
+		{Line: 7, Reason: string(event.ReasonJSON), Record: "\ufffd", Bytes: []byte{0xff}},
 	} {
-		if g := got[i]; g.File != path || g.Line != want.Line || !strings.HasPrefix(g.Reason, want.Reason) || g.Record != want.Record {
+		if g := got[i]; g.File != path || g.Line != want.Line || !strings.HasPrefix(g.Reason, want.Reason) || g.Record != want.Record ||
+			g.Cut != want.Cut || !bytes.Equal(g.Bytes, want.Bytes) {
 			t.Errorf("dead letter %d is of line %d, %s", i, g.Line, g.Reason)
 		}
 	}

@@ -114,8 +114,8 @@ func (s *source) Judge(ev *event.Event) error {
 // unheard is told of records that are no good, and keeps nothing of them: the pipeline made dead letters of them.
 type unheard struct{}
 
-func (unheard) Reject(string, int64, error, []byte) error { return nil }
-func (unheard) Flush() error                              { return nil }
+func (unheard) Reject(string, int64, error, []byte, int) error { return nil }
+func (unheard) Flush() error                                   { return nil }
 
 // pace leaves time to others: after each stretch of work it rests.
 type pace struct {
