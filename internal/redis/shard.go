@@ -81,12 +81,17 @@ func (s *shard) Meta(ctx context.Context) (pipeline.ShardMeta, error) {
 	if err = served("reading the shard's description", cmds, err); err != nil {
 		return meta, err
 	}
-	meta, err = parseMeta(all.Val())
-	return meta, errors.Join(err, look.missing())
+	if meta, err = parseMeta(all.Val()); err != nil {
+		return meta, err
+	}
+	return meta, look.missing()
 }
 
 // parseMeta reads the fields of meta.
 func parseMeta(got map[string]string) (meta pipeline.ShardMeta, err error) {
+	if len(got) == 0 {
+		return meta, stale("nothing of it is there, as before a first start")
+	}
 	if got[fieldLayout] != layoutVersion {
 		return meta, stale("it has layout %q, not %q", got[fieldLayout], layoutVersion)
 	}
