@@ -149,7 +149,7 @@ func newBench(t testing.TB, change func(*Options)) *bench {
 		view: &memory{state: e.Encode(c, nil), rules: e.RulesHash(), changes: 17, members: map[string][]string{"buyer": {"a", "b", "c"}}},
 	}
 	b.feed.Begin(Offsets{0: 0, 1: 0})
-	opt := Options{Engine: func() *engine.Engine { return e }, Schema: schema, View: b.view, Feed: b.feed, Wait: 200 * time.Millisecond}
+	opt := Options{Engine: func() *engine.Engine { return e }, Schema: schema, View: b.view, Feed: b.feed, Wait: 2 * time.Second}
 	if change != nil {
 		change(&opt)
 	}

@@ -9,8 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	_ "time/tzdata" // zones are known on machines and in images without a zone database
 
+	"github.com/ruas/ruas/internal/iana"
 	"github.com/ruas/ruas/internal/suggest"
 )
 
@@ -222,8 +222,7 @@ func (d *decoder) topics(c *Config) {
 }
 
 func (d *decoder) zone(name string) {
-	_, err := time.LoadLocation(name)
-	if err != nil || name == "" || name == "Local" {
+	if !iana.IsZone(name) {
 		d.invalid("time_zone", "%q is no zone of the IANA database, as \"UTC\" or \"Asia/Jakarta\"", name)
 	}
 }

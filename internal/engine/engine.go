@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/ruas/ruas/internal/event"
-	"github.com/ruas/ruas/internal/feature"
+	"github.com/ruas/ruas/internal/iana"
 	"github.com/ruas/ruas/internal/plan"
 	"github.com/ruas/ruas/internal/rule"
 )
@@ -53,7 +53,7 @@ type Engine struct {
 func New(set *rule.Set, opt Options) (*Engine, error) {
 	zone := time.UTC
 	if opt.Zone != "" {
-		if zone = feature.LoadZone(opt.Zone); zone == nil {
+		if zone = iana.Zone(opt.Zone); zone == nil {
 			return nil, fmt.Errorf("time_zone %q names no zone: write one of the IANA database, like Asia/Jakarta", opt.Zone)
 		}
 	}

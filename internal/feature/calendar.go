@@ -1,25 +1,9 @@
 package feature
 
-import (
-	"strings"
-	"time"
-	_ "time/tzdata" // zones must not depend on the machine
-)
+import "time"
 
 // DayMS is the length of a day that is 24 hours, in milliseconds.
 const DayMS = 24 * 60 * 60 * 1000
-
-// LoadZone returns the zone of the IANA database that name names; nil where it names none ("Local" and "" name none).
-func LoadZone(name string) *time.Location {
-	if name == "" || name == "Local" || name == "localtime" || strings.HasPrefix(name, "posix/") || strings.HasPrefix(name, "right/") {
-		return nil // the last three are what some machines have beside the database
-	}
-	loc, err := time.LoadLocation(name)
-	if err != nil {
-		return nil
-	}
-	return loc
-}
 
 // Day is a calendar day, counted from 1970-01-01.
 type Day int64

@@ -2,9 +2,10 @@ package feature
 
 import (
 	"math/rand/v2"
-	"strings"
 	"testing"
 	"time"
+
+	"github.com/ruas/ruas/internal/iana"
 )
 
 // oddZones have daylight saving, midnights that do not exist or come twice, days that were left out, offsets of part hours, and
@@ -33,7 +34,7 @@ func zoneOf(t *testing.T, name string) *time.Location {
 	if name == "UTC" {
 		return time.UTC
 	}
-	loc := LoadZone(name)
+	loc := iana.Zone(name)
 	if loc == nil {
 		t.Fatalf("there is no zone %s", name)
 	}
@@ -262,15 +263,4 @@ func TestBefore(t *testing.T) {
 			t.Fatalf("it takes %d steps to the birthday", steps)
 		}
 	})
-}
-
-func TestLoadZone(t *testing.T) {
-	for _, none := range []string{"", "Local", "Nowhere/Land", "../etc/passwd", "asia", strings.Repeat("x", 5000), "Asia/Jakarta\x00", "right/Asia/Jakarta", "posix/UTC", "localtime"} {
-		if LoadZone(none) != nil {
-			t.Errorf("%.20q names a zone", none)
-		}
-	}
-	if z := LoadZone("Asia/Jakarta"); z == nil || z.String() != "Asia/Jakarta" {
-		t.Errorf("Asia/Jakarta is %v", z)
-	}
 }

@@ -2,12 +2,12 @@ package oracle
 
 import (
 	"slices"
-	"time"
 
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 
 	"github.com/ruas/ruas/internal/event"
+	"github.com/ruas/ruas/internal/iana"
 	"github.com/ruas/ruas/internal/rule"
 )
 
@@ -60,18 +60,10 @@ func (h *History) attributes(now int64) map[string]event.Value {
 
 // zone is the zone in force at now: the attribute time_zone where it names a zone, else the one given.
 func (h *History) zone(now int64, configured string) string {
-	if name := h.attributes(now)["time_zone"].Str; isZone(name) {
+	if name := h.attributes(now)["time_zone"].Str; iana.IsZone(name) {
 		return name
 	}
 	return configured
-}
-
-func isZone(name string) bool {
-	if name == "" || name == "Local" {
-		return false
-	}
-	_, err := time.LoadLocation(name)
-	return err == nil
 }
 
 // variables are the lists of events, and the profile, at now. They are not to be changed.

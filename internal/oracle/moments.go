@@ -9,6 +9,7 @@ import (
 	"cel.dev/cel-go/common/types"
 
 	"github.com/ruas/ruas/internal/event"
+	"github.com/ruas/ruas/internal/iana"
 	"github.com/ruas/ruas/internal/rule"
 )
 
@@ -181,7 +182,7 @@ func location(zone string) (*time.Location, bool) {
 			return t.Location(), true
 		}
 	}
-	if !isZone(zone) {
+	if !iana.IsZone(zone) {
 		return nil, false
 	}
 	loc, err := time.LoadLocation(zone)

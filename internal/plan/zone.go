@@ -4,7 +4,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ruas/ruas/internal/feature"
+	"github.com/ruas/ruas/internal/iana"
 )
 
 // zones remembers what names of zones mean: reading one costs microseconds, and profiles may hold any text.
@@ -25,7 +25,7 @@ func (c *zoneCache) load(name string) *time.Location {
 	if ok {
 		return loc
 	}
-	loc = feature.LoadZone(name)
+	loc = iana.Zone(name)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.named == nil || len(c.named) >= maxZones {

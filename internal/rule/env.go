@@ -2,7 +2,6 @@ package rule
 
 import (
 	"fmt"
-	_ "time/tzdata" // zones must not depend on the machine's zone database
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common"

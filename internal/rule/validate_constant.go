@@ -11,6 +11,7 @@ import (
 	"cel.dev/cel-go/common/types"
 
 	"github.com/ruas/ruas/internal/event"
+	"github.com/ruas/ruas/internal/iana"
 	"github.com/ruas/ruas/internal/suggest"
 )
 
@@ -44,7 +45,10 @@ func (v *validator) constants(e ast.Expr, fn string) {
 	}
 }
 
-var offsetZone = regexp.MustCompile(`^[+-]?\d\d:\d\d$`)
+var (
+	offsetZone = regexp.MustCompile(`^[+-]?\d\d:\d\d$`)
+	trueOffset = regexp.MustCompile(`^[+-]?([01]\d|2[0-3]):[0-5]\d$`)
+)
 
 // zone wants a zone that means the same on every machine, and the same at every evaluation.
 func (v *validator) zone(e ast.Expr) {
@@ -55,11 +59,11 @@ func (v *validator) zone(e ast.Expr) {
 	case s == "" || s == "Local":
 		v.fail(v.at(e, "", `%q names no zone: write one of the IANA database, like "Asia/Jakarta"`, s))
 	case offsetZone.MatchString(s):
-		if _, err := time.Parse("-07:00", "+"+strings.TrimLeft(s, "+-")); err != nil {
+		if !trueOffset.MatchString(s) {
 			v.fail(v.at(e, "", `%q is no offset: write it like "+07:00"`, s))
 		}
 	default:
-		if _, err := time.LoadLocation(s); err != nil {
+		if !iana.IsZone(s) {
 			near := suggest.Nearest(s, commonZones)
 			if near != "" {
 				near = `"` + near + `"`
