@@ -82,29 +82,19 @@ func New(opt Options) (*Redis, error) {
 // Close ends the connections.
 func (r *Redis) Close() error { return r.cl.Close() }
 
-// Prepare implements pipeline.View.
+// Prepare implements pipeline.View. A server that does not answer, or stops answering meanwhile, is asked again until patience ends.
 func (r *Redis) Prepare(ctx context.Context) error {
-	if err := r.reach(ctx); err != nil {
-		return err
-	}
-	if cluster, ok := r.cl.(*goredis.ClusterClient); ok {
-		return cluster.ForEachMaster(ctx, func(ctx context.Context, master *goredis.Client) error { return r.checkEviction(ctx, master) })
-	}
-	return r.checkEviction(ctx, r.cl)
-}
-
-// reach waits until the server answers, or patience ends.
-func (r *Redis) reach(ctx context.Context) error {
 	where := strings.Join(r.opt.Addresses, ", ")
 	told := false
 	for end := time.Now().Add(r.opt.Patience); ; {
-		err := r.cl.Ping(ctx).Err()
+		err := r.inspect(ctx)
+		var refusal *pipeline.Refusal
 		switch {
 		case err == nil || ctx.Err() != nil:
 			return ctx.Err()
-		case refused(err) != nil:
-			return fmt.Errorf("connecting to %s: %w", where, refused(err))
-		case !strings.HasPrefix(err.Error(), "LOADING") && !time.Now().Before(end):
+		case errors.As(err, &refusal):
+			return fmt.Errorf("connecting to %s: %w", where, refusal)
+		case !strings.Contains(err.Error(), "LOADING") && !time.Now().Before(end):
 			return &pipeline.Refusal{Reason: fmt.Sprintf("Redis does not answer at %s (redis.addresses): %v", where, err), Unreachable: true}
 		}
 		if !told {
@@ -119,6 +109,20 @@ func (r *Redis) reach(ctx context.Context) error {
 		case <-wait.C:
 		}
 	}
+}
+
+// inspect asks once, every master, whether the server is one to keep states in. What is not a Refusal may be otherwise at the next time.
+func (r *Redis) inspect(ctx context.Context) error {
+	if err := r.cl.Ping(ctx).Err(); err != nil {
+		if refusal := refused(err); refusal != nil {
+			return refusal
+		}
+		return err
+	}
+	if cluster, ok := r.cl.(*goredis.ClusterClient); ok {
+		return cluster.ForEachMaster(ctx, func(ctx context.Context, master *goredis.Client) error { return r.checkEviction(ctx, master) })
+	}
+	return r.checkEviction(ctx, r.cl)
 }
 
 // checkEviction refuses a server that throws keys away when it is full. Where the user may not ask, that is said: a key that goes
