@@ -92,9 +92,10 @@ func (k *Kafka) newConsumer(ids []string, gather time.Duration) (*consumer, erro
 	client, err := k.client(reads(
 		// A source that was paused is asked for again only when the request on its way is answered.
 		kgo.FetchMaxWait(200*time.Millisecond),
-		// What one request brings is decoded at once, beyond the bound of what is read ahead.
-		kgo.FetchMaxPartitionBytes(256<<10),
-		kgo.WithPools(recordPool{}),
+		// What one request brings is decoded at once, beyond the bound of what is read ahead; and what it brings of a source that was paused
+		// meanwhile is thrown away, and asked for again.
+		kgo.FetchMaxPartitionBytes(64<<10),
+		kgo.WithPools(new(fetchPool)),
 	)...)
 	if err != nil {
 		return nil, err
@@ -181,7 +182,7 @@ type pressure struct {
 }
 
 // inboxMost is how many bytes of a source wait for a session before no more are asked for.
-const inboxMost = 1 << 20
+const inboxMost = 256 << 10
 
 func (in *inbox) open(sources int) {
 	in.sources, in.filled = make([]pressure, sources), make(chan struct{}, 1)
@@ -273,19 +274,3 @@ func (p *partition) readAgain(source int) {
 func (p *partition) of(source int) map[string][]int32 {
 	return map[string][]int32{p.layout.Topics.Sources[source].Topic: {p.number}}
 }
-
-// recordPool keeps the client's records, which are copied as soon as they are polled. What they point at is not pooled.
-type recordPool struct{}
-
-var freeRecords sync.Pool
-
-// GetRecords implements kgo.PoolRecords.
-func (recordPool) GetRecords(n int) []kgo.Record {
-	if free, ok := freeRecords.Get().(*[]kgo.Record); ok && cap(*free) >= n {
-		return (*free)[:0]
-	}
-	return make([]kgo.Record, 0, n)
-}
-
-// PutRecords implements kgo.PoolRecords.
-func (recordPool) PutRecords(free []kgo.Record) { freeRecords.Put(&free) }

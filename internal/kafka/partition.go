@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -30,7 +31,8 @@ type partition struct {
 	// implicit says that offsets are part of a transaction by being committed in it.
 	implicit bool
 
-	polled  []pipeline.Record  // by the newest Poll
+	arrived []arrival          // what the newest Poll gave
+	polled  []pipeline.Record  // the same, as records
 	records []kgo.Record       // of the newest transaction
 	headers []kgo.RecordHeader // theirs
 
@@ -253,13 +255,13 @@ func reads(more ...kgo.Opt) []kgo.Opt {
 
 // Poll implements pipeline.Partition.
 func (p *partition) Poll(ctx context.Context) ([]pipeline.Fetch, error) {
+	p.recycle()
 	arrived, err := p.inbox.wait(ctx)
 	if err != nil {
 		return nil, err
 	}
 	p.letGo(arrived)
-	clear(p.polled) // lets go of what it pointed at
-	p.polled = p.polled[:0]
+	p.arrived = arrived
 	got := make([]pipeline.Fetch, 0, len(arrived))
 	for i := range arrived {
 		a := &arrived[i]
@@ -274,12 +276,23 @@ func (p *partition) Poll(ctx context.Context) ([]pipeline.Fetch, error) {
 			if !r.Attrs.IsControl() {
 				p.polled = append(p.polled, pipeline.Record{Key: r.Key, Value: r.Value, Headers: headers(r.Headers), Offset: r.Offset})
 			}
-			r.Recycle()
 		}
 		f.Records = p.polled[from:len(p.polled):len(p.polled)]
 		got = append(got, f)
 	}
 	return got, err
+}
+
+// recycle lets what the newest Poll gave be written over.
+func (p *partition) recycle() {
+	for i := range p.arrived {
+		for _, r := range p.arrived[i].Records {
+			r.Recycle()
+		}
+	}
+	p.arrived = nil
+	clear(p.polled)
+	p.polled = p.polled[:0]
 }
 
 // gone says of an offset that is out of range what there is instead.
@@ -297,13 +310,14 @@ func (p *partition) gone(ctx context.Context, topic string, err error) error {
 	return gone
 }
 
+// headers copies what may be written over.
 func headers(from []kgo.RecordHeader) []pipeline.Header {
 	if len(from) == 0 {
 		return nil
 	}
 	to := make([]pipeline.Header, len(from))
 	for i, h := range from {
-		to[i] = pipeline.Header{Key: h.Key, Value: h.Value}
+		to[i] = pipeline.Header{Key: h.Key, Value: bytes.Clone(h.Value)}
 	}
 	return to
 }

@@ -106,12 +106,13 @@ func (s *session) offset(i int) int64 {
 func (s *session) render(b *batch) {
 	changes := b.changes[b.rendered:]
 	b.rendered = len(b.changes)
-	if s.record.Silent {
-		return
-	}
 	room := &s.room
 	for i := range changes {
 		ch := &changes[i]
+		if s.record.Silent {
+			ch.EventID, ch.Features = "", nil
+			continue
+		}
 		word := wordLeave
 		if ch.Join {
 			word = wordJoin

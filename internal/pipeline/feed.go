@@ -43,6 +43,7 @@ type feed struct {
 	steering sync.Mutex
 
 	values []event.Value // room for those of the next events
+	open   *slab         // has room for the next records
 	spare  spare
 
 	arrived chan arrival
@@ -152,7 +153,8 @@ func (f *feed) room() int64 { return int64(f.bound * len(f.decoders)) }
 func (f *feed) decode(got Fetch) []*input {
 	inputs := f.spare.take(make([]*input, len(got.Records)))
 	for i, in := range inputs {
-		in.source, in.record = got.Source, got.Records[i]
+		in.source = got.Source
+		f.keep(in, got.Records[i])
 		if cap(in.event.Props) > 0 {
 			in.reject = f.judge(in)
 			continue
@@ -167,43 +169,6 @@ func (f *feed) decode(got Fetch) []*input {
 		}
 	}
 	return inputs
-}
-
-// spare is inputs that batches are done with, and that are used again: as many as were ever read ahead at a time.
-type spare struct {
-	mu     sync.Mutex
-	inputs []*input
-}
-
-// take fills a list with empty inputs.
-func (s *spare) take(list []*input) []*input {
-	s.mu.Lock()
-	left := max(0, len(s.inputs)-len(list))
-	n := copy(list, s.inputs[left:])
-	clear(s.inputs[left:])
-	s.inputs = s.inputs[:left]
-	s.mu.Unlock()
-	slab := make([]input, len(list)-n)
-	for i := range slab {
-		list[n+i] = &slab[i]
-	}
-	return list
-}
-
-// give takes inputs back that were applied, and lets go of their records. Those that are no good are still to be told of.
-func (s *spare) give(done []planned) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := range done {
-		in := done[i].input
-		if in.reject != nil {
-			continue
-		}
-		in.record = Record{}
-		in.event.ID, in.event.Customer = "", ""
-		clear(in.event.Props)
-		s.inputs = append(s.inputs, in)
-	}
 }
 
 // Events are many and have few values each: one allocation serves hundreds of them.

@@ -105,7 +105,7 @@ type Partition interface {
 // Fetch is what one poll gave of one source.
 type Fetch struct {
 	Source int
-	// Records hold until the next Poll; what they point at holds for good.
+	// Records hold until the next Poll, and so do their keys and values; headers hold for good.
 	Records []Record
 	// Next is the offset after the last record that was read, control records included.
 	Next int64

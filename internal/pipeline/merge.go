@@ -11,6 +11,7 @@ import (
 type input struct {
 	source int
 	record Record
+	slab   *slab // that the record is in; nil: it has memory of its own
 	event  event.Event
 	reject *event.Reject // not nil: the record is no good, and event is not filled
 }
@@ -42,8 +43,10 @@ func (l *lane) first() *input {
 func (l *lane) ready() int { return len(l.queue) - l.head }
 
 func (l *lane) push(in []*input) {
-	if l.head == len(l.queue) {
-		l.queue, l.head = l.queue[:0], 0
+	if l.head >= len(l.queue)/2 {
+		n := copy(l.queue, l.queue[l.head:])
+		clear(l.queue[n:])
+		l.queue, l.head = l.queue[:n], 0
 	}
 	l.queue = append(l.queue, in...)
 }
