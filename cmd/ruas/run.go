@@ -165,6 +165,7 @@ func (w *worker) run(ctx context.Context) (err error) {
 	group, groupCtx := errgroup.WithContext(ctx)
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopServing()
+	go boundHeap(groupCtx)
 	group.Go(func() error {
 		defer stopServing()
 		return w.pipeline.Run(groupCtx)
