@@ -11,8 +11,8 @@ import (
 // A worker's garbage is what it read and what it wrote, which does not grow with what it keeps. So its heap may grow by about the same
 // between two collections, whatever its size: a large one would else take much memory for nothing, and a small one be looked through too often.
 const (
-	heapRoom  = 48 << 20 // bytes
-	leastRoom = 15       // percent of what is kept: looking through it costs the more, the more it is
+	heapRoom  = 64 << 20 // bytes
+	leastRoom = 40       // percent of what is kept: looking through it costs the more, the more it is
 	mostRoom  = 400      // percent
 	heapEvery = time.Second
 )
