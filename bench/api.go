@@ -65,6 +65,22 @@ func (b *bench) api() error {
 
 	ctx, stop := context.WithCancel(b.ctx)
 	defer stop()
+	once := func(series string, run int, l *openLoop) error {
+		values, err := b.apiOnce(ctx, j, l, address, worker, server)
+		if err != nil {
+			return errors.Join(err, worker.lives(), server.lives())
+		}
+		if run < 0 {
+			progress("api: a run that was not counted, for the broker")
+			return nil
+		}
+		progress("api, %s, run %d: p50 %.2f, p99 %.2f, p99.9 %.2f, worst %.1f ms of %.0f requests; CPU s a million: %.1f", series, run+1,
+			values["p50_seconds"]*1e3, values["p99_seconds"]*1e3, values["p999_seconds"]*1e3, values["worst_seconds"]*1e3, values["requests"], values[apiCPU])
+		return b.store.add("api", series, sample{Run: run, Values: values})
+	}
+	if err := once(withoutEvents, 0, &openLoop{}); err != nil {
+		return err
+	}
 	lasts := b.opt.warmUp + b.opt.steady
 	l, err := b.newOpenLoop(app+"-in-", besideLinger, b.opt.customers, 3*time.Minute+time.Duration(b.opt.runs+1)*(lasts+time.Minute))
 	if err != nil {
@@ -74,17 +90,7 @@ func (b *bench) api() error {
 	sender := make(chan error, 1)
 	go func() { sender <- l.run(ctx) }()
 	for run := -1; run < b.opt.runs; run++ {
-		values, err := b.apiOnce(ctx, j, l, address, worker, server)
-		if err != nil {
-			return errors.Join(err, worker.lives(), server.lives())
-		}
-		if run < 0 {
-			progress("api: a run that is not counted, for the broker")
-			continue
-		}
-		progress("api, run %d: p50 %.2f, p99 %.2f, p99.9 %.2f, worst %.1f ms of %.0f requests; CPU s a million: %.1f", run+1, values["p50_seconds"]*1e3,
-			values["p99_seconds"]*1e3, values["p999_seconds"]*1e3, values["worst_seconds"]*1e3, values["requests"], values[apiCPU])
-		if err := b.store.add("api", "ruas", sample{Run: run, Values: values}); err != nil {
+		if err := once("ruas", run, l); err != nil {
 			return err
 		}
 	}
@@ -96,6 +102,9 @@ func (b *bench) api() error {
 	worker.stop()
 	return b.remove(app)
 }
+
+// withoutEvents is the API beside a worker that has nothing to do.
+const withoutEvents = "without events"
 
 const apiCPU = "api_cpu_seconds_per_million"
 
