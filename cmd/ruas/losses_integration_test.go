@@ -122,17 +122,24 @@ type shard struct {
 	copied map[string]string // by key
 }
 
-// keep copies what there is.
+// keep copies what there is, at one moment: the view follows the changes, so the worker may be writing.
 func (s *shard) keep(ctx context.Context) error {
-	s.copied = make(map[string]string)
 	keys, err := s.view.Keys(ctx, s.prefix+"*").Result()
 	if err != nil {
 		return err
 	}
-	for _, key := range keys {
-		if s.copied[key], err = s.view.Dump(ctx, key).Result(); err != nil {
-			return err
+	dumps, err := s.view.TxPipelined(ctx, func(p goredis.Pipeliner) error {
+		for _, key := range keys {
+			p.Dump(ctx, key)
 		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.copied = make(map[string]string, len(keys))
+	for i, key := range keys {
+		s.copied[key] = dumps[i].(*goredis.StringCmd).Val()
 	}
 	return nil
 }
