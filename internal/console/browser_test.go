@@ -80,12 +80,22 @@ func TestBrowser(t *testing.T) {
 		b.follow(t, "#/segments/cart_abandoner")
 		b.until(t, `document.querySelector(".said p")`)
 		b.want(t, `document.querySelector(".said p").textContent`, "At least 1 item put in the cart within the last 24 hours with no purchase within 30 minutes after")
-		b.until(t, `document.querySelectorAll(".ids a").length > 0`)
-		b.do(t, `document.querySelector(".ids a").click()`)
-		b.until(t, `location.hash.startsWith("#/customers/") && document.querySelector(".memberships li")`)
-		// Why they are in, and what made them so.
-		b.until(t, `document.querySelectorAll(".timeline li").length > 0`)
-		b.do(t, `const c = document.querySelector(".stack select"); c.value = "cart_abandoner"; c.dispatchEvent(new Event("change"))`)
+		// Why they are in, and what made them so. Who was a member when the page was read may have left since: another is asked for.
+		const verdict = `document.querySelector(".stack select ~ div .verdict")`
+		for try := range 5 {
+			if try > 0 {
+				b.load(t, "#/segments/cart_abandoner")
+			}
+			b.until(t, `document.querySelectorAll(".ids a").length > 0`)
+			b.do(t, fmt.Sprintf(`const a = document.querySelectorAll(".ids a"); a[%d %% a.length].click()`, try))
+			b.until(t, `location.hash.startsWith("#/customers/") && document.querySelector(".memberships li")`)
+			b.until(t, `document.querySelectorAll(".timeline li").length > 0`)
+			b.do(t, `const c = document.querySelector(".stack select"); c.value = "cart_abandoner"; c.dispatchEvent(new Event("change"))`)
+			b.until(t, verdict)
+			if b.text(t, `String(`+verdict+`.classList.contains("in"))`) == "true" {
+				break
+			}
+		}
 		b.until(t, `document.querySelector(".stack select ~ div .verdict.in") && document.querySelector(".stack select ~ div .condition.yes")`)
 		b.do(t, `const c = document.querySelector(".stack select"); c.value = "abroad"; c.dispatchEvent(new Event("change"))`)
 		b.until(t, `document.querySelector(".stack select ~ div .verdict.out") && document.querySelector(".stack select ~ div .condition.no")`)
