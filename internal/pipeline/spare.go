@@ -1,8 +1,8 @@
 package pipeline
 
 import (
+	"bytes"
 	"sync"
-	"sync/atomic"
 )
 
 // spare is what batches are done with, and what is used again: as much as was ever read ahead at a time.
@@ -18,7 +18,7 @@ type slab struct {
 	room []byte
 	held int // records that were copied to it, counted by who fills it
 	// left is how many of them are held, once it is full; before that, minus how many were let go of.
-	left atomic.Int64
+	left int // of the lock of spare
 }
 
 const slabSize = 64 << 10
@@ -28,7 +28,7 @@ func (f *feed) keep(in *input, r Record) {
 	n := len(r.Key) + len(r.Value)
 	if n > slabSize/4 {
 		in.record, in.slab = r, nil
-		in.record.Key, in.record.Value = append([]byte(nil), r.Key...), append([]byte(nil), r.Value...)
+		in.record.Key, in.record.Value = bytes.Clone(r.Key), bytes.Clone(r.Value)
 		return
 	}
 	if f.open == nil || cap(f.open.room)-len(f.open.room) < n {
@@ -40,7 +40,11 @@ func (f *feed) keep(in *input, r Record) {
 	to.held++
 }
 
+// copy keeps nil apart from what is empty: a dead letter is what the record was.
 func (b *slab) copy(piece []byte) []byte {
+	if piece == nil {
+		return nil
+	}
 	from := len(b.room)
 	b.room = append(b.room, piece...)
 	return b.room[from:len(b.room):len(b.room)]
@@ -50,8 +54,10 @@ func (b *slab) copy(piece []byte) []byte {
 func (s *spare) exchange(full *slab) *slab {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if full != nil && full.left.Add(int64(full.held)) == 0 {
-		s.empty(full)
+	if full != nil {
+		if full.left += full.held; full.left == 0 {
+			s.empty(full)
+		}
 	}
 	n := len(s.slabs)
 	if n == 0 {
@@ -93,8 +99,10 @@ func (s *spare) give(done []planned) {
 		if in.reject != nil {
 			continue
 		}
-		if in.slab != nil && in.slab.left.Add(-1) == 0 {
-			s.empty(in.slab)
+		if in.slab != nil {
+			if in.slab.left--; in.slab.left == 0 {
+				s.empty(in.slab)
+			}
 		}
 		in.record, in.slab = Record{}, nil
 		in.event.ID, in.event.Customer = "", ""

@@ -54,6 +54,12 @@ func TestSlabsAreUsedAgain(t *testing.T) {
 		t.Errorf("%d slabs were made, want no more than %d", n, most)
 	}
 
+	none := new(input)
+	f.keep(none, Record{Key: []byte{}})
+	if none.record.Key == nil || none.record.Value != nil {
+		t.Errorf("an empty key and no value became %#v and %#v", none.record.Key, none.record.Value)
+	}
+
 	// What is no good is kept until it was told of, and what is large has memory of its own.
 	bad, large := new(input), new(input)
 	f.keep(bad, record(1, size))
