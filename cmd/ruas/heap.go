@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// A worker's garbage is what it read and what it wrote, which does not grow with what it keeps. So its heap may grow by about the same
-// between two collections, whatever its size: a large one would else take much memory for nothing, and a small one be looked through too often.
+// A worker's garbage is what it read and what it wrote, which does not grow with what it keeps. So a small heap may grow by a fixed amount
+// between two collections, or it would be looked through too often, and a large one by less than the default of all it keeps.
 const (
 	heapRoom  = 64 << 20 // bytes
 	leastRoom = 40       // percent of what is kept: looking through it costs the more, the more it is
