@@ -16,21 +16,21 @@ type Customer struct {
 	id      string
 	state   plan.State
 	members []member // sorted by segment
-	due     []due    // sorted by moment, then by segment
 	room    int      // how much the encoding may grow before it is measured
 	// born: there was an event. Nobody is a member before.
 	born bool
 	rare *rare // nil for nearly all
 
-	// Most customers have few memberships and deadlines: they stand beside the rest.
+	// Most customers have few memberships: they stand beside the rest.
 	firstMembers [2]member
-	firstDue     [1]due
 }
 
 // rare is what few customers have.
 type rare struct {
 	asides []Aside // sorted by time, ties in order of arrival
 	shed   int64   // attributes that lost their value for want of room; the parts of state count their own
+	// due, of many members, holds their moments, sorted, then by segment; nil: the members are looked through.
+	due []due
 }
 
 // more is what is rare of c, made where there is nothing.
@@ -66,16 +66,16 @@ func (e *Engine) NewCustomer(id string) *Customer {
 func (e *Engine) Init(c *Customer, id string) {
 	*c = Customer{id: id, deadline: Never}
 	e.plan.Init(&c.state)
-	c.members, c.due = c.firstMembers[:0], c.firstDue[:0]
+	c.members = c.firstMembers[:0]
 	c.room = room(c, 0)
 }
 
 // Fetch reads from the memory that a step of c will look at, for those who know some events ahead whose turn it will be: by then the
 // processor has it at hand. What it returns means nothing.
 func (c *Customer) Fetch() uint64 {
-	x := uint64(c.deadline) + uint64(c.room) + c.firstMembers[1].seq + c.state.Kept.Fetch()
+	x := uint64(c.deadline) + uint64(c.room) + c.firstMembers[1].head + c.state.Kept.Fetch()
 	if n := len(c.members); n > 0 {
-		x += c.members[0].seq + c.members[n-1].seq
+		x += c.members[0].head + c.members[n-1].head
 	}
 	return x
 }

@@ -99,13 +99,13 @@ func (e *Engine) appendMembers(c *Customer, dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(c.members)))
 	for i := range c.members {
 		m := &c.members[i]
-		dst = binary.LittleEndian.AppendUint32(dst, e.plan.Segments[m.segment].Hash)
-		head := m.seq << 1
+		dst = binary.LittleEndian.AppendUint32(dst, e.plan.Segments[m.segment()].Hash)
+		head := m.seq() << 1
 		if m.at != Never {
 			head |= 1
 		}
 		dst = binary.AppendUvarint(dst, head)
-		if m.seq > 0 {
+		if m.seq() > 0 {
 			dst = binary.AppendVarint(dst, c.at-m.since)
 		}
 		if m.at != Never {
@@ -136,7 +136,7 @@ func (e *Engine) decode(id string, b []byte, read func(c *Customer, r *feature.R
 	}
 	flags := r.Byte()
 	c := &Customer{id: strings.Clone(id), born: flags&wasBorn != 0, at: r.Int()}
-	c.members, c.due = c.firstMembers[:0], c.firstDue[:0]
+	c.members = c.firstMembers[:0]
 	scratch := stores.Get().(*feature.Store)
 	c.state.Kept = *scratch
 	if flags&hasShed != 0 {
@@ -176,14 +176,18 @@ func (e *Engine) readMembers(c *Customer, r *feature.Reader) {
 	for n := r.Count(); n > 0 && r.Err() == nil; n-- {
 		segment, known := e.plan.SegmentOf(r.Uint32())
 		head := r.Uint()
-		m := member{segment: segment, seq: head >> 1, at: Never}
-		if m.seq > 0 {
+		if head>>1 > seqMost {
+			r.Fail()
+			return
+		}
+		m := newMember(segment, head>>1)
+		if m.seq() > 0 {
 			m.since = c.at - r.Int()
 		}
 		if head&1 != 0 {
 			m.at = c.at + r.Int()
 		}
-		if known && (m.seq > 0 || m.at != Never) {
+		if known && (m.seq() > 0 || m.at != Never) {
 			members = append(members, m)
 		}
 	}

@@ -147,9 +147,9 @@ func newOutlook(e *Engine, c *Customer, x *plan.Explainer) *outlook {
 	o := &outlook{engine: e, c: c, x: x, in: make([]bool, n), since: make([]int64, n), seq: make([]uint64, n)}
 	for i, segment := range x.Asks {
 		o.since[i] = Never
-		if place := c.place(segment); c.holds(place, segment) && c.members[place].seq > 0 {
+		if place := c.place(segment); c.holds(place, segment) && c.members[place].seq() > 0 {
 			m := &c.members[place]
-			o.in[i], o.since[i], o.seq[i] = m.seq%2 == 1, m.since, m.seq
+			o.in[i], o.since[i], o.seq[i] = m.in(), m.since, m.seq()
 		}
 	}
 	return o

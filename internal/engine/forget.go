@@ -6,8 +6,8 @@ import "slices"
 // appended to out for each membership, without features.
 func (e *Engine) Forget(c *Customer, clock int64, out []Change) []Change {
 	for i := range c.members {
-		if m := &c.members[i]; m.seq%2 == 1 {
-			out = append(out, Change{Customer: c.id, Segment: m.segment, Time: clock, Cause: CauseForget, Seq: m.seq + 1})
+		if m := &c.members[i]; m.in() {
+			out = append(out, Change{Customer: c.id, Segment: m.segment(), Time: clock, Cause: CauseForget, Seq: m.seq() + 1})
 		}
 	}
 	e.Init(c, c.id)
@@ -18,8 +18,8 @@ func (e *Engine) Forget(c *Customer, clock int64, out []Change) []Change {
 func (e *Engine) AppendMemberships(dst []byte, c *Customer, at int64) []byte {
 	var names []string
 	for i := range c.members {
-		if m := &c.members[i]; m.seq%2 == 1 {
-			names = append(names, e.plan.Segments[m.segment].Name)
+		if m := &c.members[i]; m.in() {
+			names = append(names, e.plan.Segments[m.segment()].Name)
 		}
 	}
 	slices.Sort(names)

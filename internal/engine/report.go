@@ -11,7 +11,7 @@ const (
 	typicalSeq     = 5
 	typicalSojourn = 30 * feature.DayMS
 	typicalWait    = 7 * feature.DayMS
-	atMostSeq      = 1 << 40
+	atMostSeq      = seqMost
 	atMostSpan     = 100 * 365 * feature.DayMS
 	reportedAt     = 60 * 365 * feature.DayMS // a moment in these years
 )
@@ -38,7 +38,8 @@ func (e *Engine) Report() plan.Report {
 func (e *Engine) membershipSize(segment int, timeMoves bool, seq uint64, sojourn, wait int64) int {
 	c := e.bare()
 	without := len(e.Encode(c, nil))
-	c.members = []member{{segment: segment, seq: seq, since: c.at - sojourn, at: Never}}
+	c.members = []member{newMember(segment, seq)}
+	c.members[0].since = c.at - sojourn
 	if timeMoves {
 		c.members[0].at = c.at + wait
 	}

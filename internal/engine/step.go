@@ -42,7 +42,7 @@ func (e *Engine) Apply(c *Customer, ev *event.Event, clock int64, out []Change) 
 		s.all()
 	}
 	// What time alone would have moved at this very moment counts as moved by the event.
-	s.dueBy(c, clock)
+	c.dueBy(clock, s.touched)
 	out = s.decide(c, clock, CauseEvent, ev.ID, out)
 	s.done()
 	return out
@@ -54,7 +54,7 @@ func (e *Engine) Fire(c *Customer, m int64, out []Change) []Change {
 	for c.deadline <= m {
 		now := c.deadline
 		s.frame.Bind(&c.state, c, now)
-		s.dueBy(c, now)
+		c.dueBy(now, s.touched)
 		out = s.decide(c, now, CauseTime, "", out)
 	}
 	s.done()
@@ -80,15 +80,17 @@ func (e *Engine) Backfill(c *Customer, clock int64, out []Change) []Change {
 	first := len(out)
 	members := c.members[:0]
 	for _, m := range c.members {
-		if m.seq%2 == 0 {
-			if m.seq, m.since = 0, 0; m.at != Never {
+		in := m.in()
+		m.head &^= seqMost
+		if !in {
+			if m.since = 0; m.at != Never {
 				members = append(members, m)
 			}
 			continue
 		}
-		m.seq, m.since = 1, clock
+		m.head, m.since = m.head|1, clock
 		members = append(members, m)
-		out = append(out, Change{Customer: c.id, Segment: m.segment, Join: true, Time: clock, Cause: CauseBackfill, Seq: 1})
+		out = append(out, Change{Customer: c.id, Segment: m.segment(), Join: true, Time: clock, Cause: CauseBackfill, Seq: 1})
 	}
 	c.members, c.at = members, max(c.at, clock)
 	s.include(out[first:])
@@ -101,8 +103,8 @@ func (s *stepper) held(c *Customer) {
 		return
 	}
 	for i := range c.members {
-		if m := &c.members[i]; m.seq%2 == 1 || m.at != Never {
-			s.touched.Hold(m.segment, m.seq%2 == 1)
+		if m := &c.members[i]; m.in() || m.at != Never {
+			s.touched.Hold(m.segment(), m.in())
 		}
 	}
 	s.touched.Close()
@@ -111,13 +113,6 @@ func (s *stepper) held(c *Customer) {
 func (s *stepper) all() {
 	for i := range s.plan.Segments {
 		s.touched.Add(i)
-	}
-}
-
-// dueBy touches the segments that time alone may change at or before m.
-func (s *stepper) dueBy(c *Customer, m int64) {
-	for i := 0; i < len(c.due) && c.due[i].at <= m; i++ {
-		s.touched.Add(c.due[i].segment)
 	}
 }
 

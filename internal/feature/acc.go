@@ -19,8 +19,8 @@ type Acc struct {
 	Count int64
 	Gaps  int64
 	Sum   Total
-	Least Val
-	Most  Val
+	Least Scalar
+	Most  Scalar
 	Rows  *Series
 	Group *Groups
 }
@@ -59,16 +59,35 @@ func (a *Acc) addValue(f *Fold, x Val) {
 	if f.Sum && !a.Sum.AddVal(x) {
 		a.Gaps++
 	}
-	if x.K != Int && x.K != Double && x.K != Moment {
+	own := ScalarOf(x)
+	if own.K == None {
 		return // has no order: it only counts that there is a value
 	}
-	if f.Min && (a.Least.K == None || Less(x, a.Least)) {
-		a.Least = x
+	if f.Min && (a.Least.K == None || Less(x, a.Least.Val())) {
+		a.Least = own
 	}
-	if f.Max && (a.Most.K == None || Less(a.Most, x)) {
-		a.Most = x
+	if f.Max && (a.Most.K == None || Less(a.Most.Val(), x)) {
+		a.Most = own
 	}
 }
+
+// Scalar is a number, or a moment, as Val has it; the zero Scalar is None.
+type Scalar struct {
+	K Kind
+	N uint64
+}
+
+// ScalarOf returns a number or a moment as what an Acc keeps of it; None for any other value.
+func ScalarOf(v Val) Scalar {
+	switch v.K {
+	case Int, Double, Moment:
+		return Scalar{v.K, v.N}
+	}
+	return Scalar{}
+}
+
+// Val returns s as a value.
+func (s Scalar) Val() Val { return Val{K: s.K, N: s.N} }
 
 func (a *Acc) addRow(f *Fold, t int64, row []Val, kinds []Kind) {
 	if a.Rows == nil {

@@ -117,7 +117,7 @@ func compareAcc(t *testing.T, f *Fold, a *Acc, all []happened, kinds []Kind) {
 	if f.Sum && a.Sum.rat().Cmp(sum) != 0 {
 		t.Fatalf("%+v: sum %v, want %v", f, a.Sum.rat(), sum)
 	}
-	if f.Min && a.Least != least || f.Max && a.Most != most {
+	if f.Min && a.Least.Val() != least || f.Max && a.Most.Val() != most {
 		t.Fatalf("%+v: from %v to %v, want %v to %v", f, a.Least, a.Most, least, most)
 	}
 	if f.Oldest+f.Newest == 0 {

@@ -277,10 +277,10 @@ func (a *Acc) Append(dst []byte, base int64, noTime int64) []byte {
 		dst = a.Sum.Append(dst)
 	}
 	if flags&hasLeast != 0 {
-		dst = AppendVal(dst, a.Least)
+		dst = AppendVal(dst, a.Least.Val())
 	}
 	if flags&hasMost != 0 {
-		dst = AppendVal(dst, a.Most)
+		dst = AppendVal(dst, a.Most.Val())
 	}
 	if flags&hasRows != 0 {
 		dst = a.Rows.Append(dst, base)
@@ -305,10 +305,10 @@ func (r *Reader) Acc(kinds []Kind, base int64, noTime int64) *Acc {
 		a.Sum = r.Total()
 	}
 	if flags&hasLeast != 0 {
-		a.Least = r.Val()
+		a.Least = ScalarOf(r.Val())
 	}
 	if flags&hasMost != 0 {
-		a.Most = r.Val()
+		a.Most = ScalarOf(r.Val())
 	}
 	if flags&hasRows != 0 {
 		a.Rows = r.Series(kinds, base)

@@ -81,7 +81,7 @@ func (l *baseList) failed(f *Frame) bool {
 // any tells whether the list, of errors, has a member.
 func (l *baseList) any(f *Frame) bool {
 	if l.ser.ever != nil && l.hi == feature.Forever {
-		if a := f.state.Acc(l.ser.ever.slot); a != nil && a.Count > 0 && (l.lo == 0 || a.Least.Int() <= f.now-l.lo) {
+		if a := f.state.Acc(l.ser.ever.slot); a != nil && a.Count > 0 && (l.lo == 0 || a.Least.Val().Int() <= f.now-l.lo) {
 			return true
 		}
 		return false
@@ -130,8 +130,8 @@ func (l *baseList) edge(f *Frame) int64 {
 // errorEdge returns the next moment at which a list of errors gets its first member or loses its last.
 func (l *baseList) errorEdge(f *Frame) int64 {
 	if l.ser.ever != nil && l.hi == feature.Forever {
-		if a := f.state.Acc(l.ser.ever.slot); l.lo > 0 && a != nil && a.Count > 0 && a.Least.Int()+l.lo > f.now {
-			return a.Least.Int() + l.lo
+		if a := f.state.Acc(l.ser.ever.slot); l.lo > 0 && a != nil && a.Count > 0 && a.Least.Val().Int()+l.lo > f.now {
+			return a.Least.Val().Int() + l.lo
 		}
 		return feature.Forever
 	}

@@ -66,9 +66,9 @@ func reading(name string, t *types.Type) func(a *feature.Acc) feature.Val {
 			return feature.OfDouble(a.Sum.Mean(a.Count))
 		}
 	case rule.FnMin:
-		return func(a *feature.Acc) feature.Val { return a.Least }
+		return func(a *feature.Acc) feature.Val { return a.Least.Val() }
 	case rule.FnMax:
-		return func(a *feature.Acc) feature.Val { return a.Most }
+		return func(a *feature.Acc) feature.Val { return a.Most.Val() }
 	case rule.FnDistinct:
 		return func(a *feature.Acc) feature.Val {
 			var keys []ref.Val

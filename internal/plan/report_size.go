@@ -148,10 +148,10 @@ func (z *sizer) settled(a *acc, groups int, like sample) int {
 		x = a.base.kinds[a.xCol]
 	}
 	if f.Min {
-		c.Least = like.value(x, base)
+		c.Least = feature.ScalarOf(like.value(x, base))
 	}
 	if f.Max {
-		c.Most = like.value(x, base)
+		c.Most = feature.ScalarOf(like.value(x, base))
 	}
 	if !f.Groups {
 		c.Sum = total
