@@ -539,7 +539,8 @@ func (x *changedRun) change() error {
 		if err != nil {
 			return err
 		}
-		if cu.state, err = t.Decode(id, cu.encoded); err != nil {
+		cu.state = new(engine.Customer)
+		if err := t.DecodeInto(cu.state, id, cu.encoded); err != nil {
 			return fmt.Errorf("taking %s over: %w", id, err)
 		}
 		cu.rules = x.now

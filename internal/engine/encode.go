@@ -118,24 +118,33 @@ func (e *Engine) appendMembers(c *Customer, dst []byte) []byte {
 // Decode reads what Encode wrote. ErrVersion: a newer release wrote it. Parts that the rules in force do not know are left
 // out.
 func (e *Engine) Decode(id string, b []byte) (*Customer, error) {
-	return e.decode(id, b, func(c *Customer, r *feature.Reader, unknown plan.Since) {
+	c := new(Customer)
+	if err := e.DecodeInto(c, id, b); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// DecodeInto is Decode for those who keep customers inside of something larger. After an error c is of no use.
+func (e *Engine) DecodeInto(c *Customer, id string, b []byte) error {
+	return e.decode(c, id, b, func(c *Customer, r *feature.Reader, unknown plan.Since) {
 		e.plan.Read(r, c.at, &c.state)
 		e.plan.Remember(&c.state, unknown)
 	})
 }
 
 // decode reads what Encode wrote; read takes what the plan keeps.
-func (e *Engine) decode(id string, b []byte, read func(c *Customer, r *feature.Reader, unknown plan.Since)) (*Customer, error) {
+func (e *Engine) decode(c *Customer, id string, b []byte, read func(c *Customer, r *feature.Reader, unknown plan.Since)) error {
 	r := feature.NewReader(b)
 	v := r.Byte()
 	switch {
 	case r.Err() != nil || v == 0:
-		return nil, fmt.Errorf("reading the state of a customer: %w", feature.ErrTruncated)
+		return fmt.Errorf("reading the state of a customer: %w", feature.ErrTruncated)
 	case v > newestVersion:
-		return nil, ErrVersion
+		return ErrVersion
 	}
 	flags := r.Byte()
-	c := &Customer{id: strings.Clone(id), born: flags&wasBorn != 0, at: r.Int()}
+	*c = Customer{id: strings.Clone(id), born: flags&wasBorn != 0, at: r.Int()}
 	c.members = c.firstMembers[:0]
 	scratch := stores.Get().(*feature.Store)
 	c.state.Kept = *scratch
@@ -157,7 +166,7 @@ func (e *Engine) decode(id string, b []byte, read func(c *Customer, r *feature.R
 	}
 	read(c, r, unknown)
 	if r.Err() != nil || r.Rest() > 0 {
-		return nil, fmt.Errorf("reading the state of a customer: %w", feature.ErrTruncated)
+		return fmt.Errorf("reading the state of a customer: %w", feature.ErrTruncated)
 	}
 	*scratch = c.state.Kept
 	c.state.Kept.CopyFrom(scratch)
@@ -165,7 +174,7 @@ func (e *Engine) decode(id string, b []byte, read func(c *Customer, r *feature.R
 	stores.Put(scratch)
 	c.updateDeadline()
 	c.room = room(c, len(b))
-	return c, nil
+	return nil
 }
 
 // stores are where series are read to, before they get memory of just their size.

@@ -32,10 +32,10 @@ func (e *Engine) Takeover(catalog []byte, clock int64) (*Takeover, error) {
 	return &Takeover{engine: e, transfer: e.plan.Transfer(before), clock: clock}, nil
 }
 
-// Decode is Engine.Decode for a state that was made under the other rules. It gives the same whenever it is asked.
-func (t *Takeover) Decode(id string, b []byte) (*Customer, error) {
+// DecodeInto is Engine.DecodeInto for a state that was made under the other rules. It gives the same whenever it is asked.
+func (t *Takeover) DecodeInto(c *Customer, id string, b []byte) error {
 	e := t.engine
-	return e.decode(id, b, func(c *Customer, r *feature.Reader, unknown plan.Since) {
+	return e.decode(c, id, b, func(c *Customer, r *feature.Reader, unknown plan.Since) {
 		if !c.born { // of whom there is nothing to know
 			e.plan.Read(r, c.at, &c.state)
 			return

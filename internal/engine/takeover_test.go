@@ -100,11 +100,12 @@ func (l *life) change(rules map[string]string) string {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	if l.c, err = takeover.Decode("c", state); err != nil {
+	l.c = new(Customer)
+	if err := takeover.DecodeInto(l.c, "c", state); err != nil {
 		l.t.Fatal(err)
 	}
-	again, err := takeover.Decode("c", state)
-	if err != nil || !bytes.Equal(l.eng.Encode(again, nil), l.eng.Encode(l.c, nil)) {
+	var again Customer
+	if err := takeover.DecodeInto(&again, "c", state); err != nil || !bytes.Equal(l.eng.Encode(&again, nil), l.eng.Encode(l.c, nil)) {
 		l.t.Errorf("taken over twice, it is another: %v", err)
 	}
 	if l.unknown, err = takeover.Unknown(l.unknown); err != nil {
@@ -350,8 +351,8 @@ func TestUnknownFeaturesAreLeftOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := takeover.Decode("c", l.eng.Encode(l.c, nil))
-	if err != nil {
+	c := new(Customer)
+	if err := takeover.DecodeInto(c, "c", l.eng.Encode(l.c, nil)); err != nil {
 		t.Fatal(err)
 	}
 	for day, want := range map[float64]string{1: "{}", 11: `{"spent":5,"has_spent":true}`} {
@@ -391,7 +392,8 @@ func TestNoCatalog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l.c, err = takeover.Decode("c", state); err != nil {
+	l.c = new(Customer)
+	if err := takeover.DecodeInto(l.c, "c", state); err != nil {
 		t.Fatal(err)
 	}
 	if l.unknown, err = takeover.Unknown(nil); err != nil {
@@ -432,8 +434,8 @@ func TestGoldenUnknown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := takeover.Decode("c1", undump(t, readLines(t, "state.hex")))
-	if err != nil {
+	c := new(Customer)
+	if err := takeover.DecodeInto(c, "c1", undump(t, readLines(t, "state.hex"))); err != nil {
 		t.Fatal(err)
 	}
 	var lines []byte

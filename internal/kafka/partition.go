@@ -33,7 +33,7 @@ type partition struct {
 
 	arrived []arrival          // what the newest Poll gave
 	polled  []pipeline.Record  // the same, as records
-	records []kgo.Record       // of the newest transaction
+	records []kgo.Record       // on their way to the broker
 	headers []kgo.RecordHeader // theirs
 
 	// appendTime says that records of the state topic bear the broker's time.

@@ -265,7 +265,7 @@ func (s *session) cut(b *batch, i int) {
 
 // apply hands an event to the engine at the clock.
 func (s *session) apply(b *batch, c *customer, ev *event.Event) {
-	b.changes = s.opt.Engine.Apply(c.state, ev, s.clock, b.changes)
+	b.changes = s.opt.Engine.Apply(&c.state, ev, s.clock, b.changes)
 	b.credit(c)
 	s.touch(b, c)
 }
@@ -308,7 +308,7 @@ func (s *session) fire(b *batch, until moment) (bool, error) {
 			return false, fmt.Errorf("customer %q is due at %d and was not loaded", x.id, at)
 		}
 		s.clock = max(s.clock, at)
-		b.last = moment{at, c.id}
+		b.last = moment{at, c.id()}
 		c.fired = true
 		if c.due() > at { // the deadline was sooner than need be
 			s.timers.stop(x)
@@ -317,12 +317,12 @@ func (s *session) fire(b *batch, until moment) (bool, error) {
 		}
 		s.takeAside(b, c, at)
 		if c.state.Deadline() <= at {
-			b.changes = s.opt.Engine.Fire(c.state, at, b.changes)
+			b.changes = s.opt.Engine.Fire(&c.state, at, b.changes)
 			b.credit(c)
 		}
 		s.touch(b, c)
 		if c.due() <= at {
-			return false, fmt.Errorf("customer %q is due at %d again after it was decided", c.id, at)
+			return false, fmt.Errorf("customer %q is due at %d again after it was decided", c.id(), at)
 		}
 	}
 }
@@ -334,7 +334,7 @@ func (s *session) takeAside(b *batch, c *customer, at int64) {
 			return
 		}
 		aside := c.state.TakeAside(s.sourceNamed)
-		in := &input{source: s.sourceNamed(aside.Source), record: Record{Key: []byte(c.id), Value: aside.Record, Offset: -1}}
+		in := &input{source: s.sourceNamed(aside.Source), record: Record{Key: []byte(c.id()), Value: aside.Record, Offset: -1}}
 		if in.reject = s.judgeAside(in); in.reject != nil {
 			b.rejects = append(b.rejects, rejected{in, in.reject})
 			continue

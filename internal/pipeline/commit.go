@@ -187,17 +187,18 @@ func (s *session) stateMessages(b *batch, tx *Transaction) *Update {
 		}
 		var value []byte
 		if !c.state.Empty() {
-			value = room.keep(s.opt.Engine.Encode(c.state, joinState(c.generation, room.open(c.size+64))))
+			value = room.keep(s.opt.Engine.Encode(&c.state, joinState(c.generation, room.open(c.size+64))))
 		}
 		s.stateBytes += int64(len(value))
-		shed := s.opt.Engine.Shed(c.state)
+		shed := s.opt.Engine.Shed(&c.state)
 		s.shed += max(0, shed-c.shed)
 		c.shed = shed
 		if value == nil && c.size == 0 {
 			continue // there was nothing, and there is nothing
 		}
 		c.size = len(value)
-		key := room.keep(append(append(room.open(1+len(c.id)), customerKey), c.id...))
+		id := c.id()
+		key := room.keep(append(append(room.open(1+len(id)), customerKey), id...))
 		tx.State = append(tx.State, Message{Key: key, Value: value})
 		u.States = append(u.States, StateRecord{Key: key[1:], Value: value})
 		s.deadline(u, c)
@@ -239,10 +240,10 @@ func (s *session) deadline(u *Update, c *customer) {
 	at := c.due()
 	switch {
 	case c.fired:
-		u.Exact = append(u.Exact, Deadline{c.id, at})
+		u.Exact = append(u.Exact, Deadline{c.id(), at})
 		c.fired, c.viewed = false, at
 	case at < c.viewed:
-		u.Sooner = append(u.Sooner, Deadline{c.id, at})
+		u.Sooner = append(u.Sooner, Deadline{c.id(), at})
 		c.viewed = at
 	}
 }

@@ -61,7 +61,7 @@ func (s *session) forget(b *batch, in *planned) {
 	c, before := in.customer, len(b.changes)
 	known := !c.state.Empty()
 	if known {
-		b.changes = s.opt.Engine.Forget(c.state, s.clock, b.changes)
+		b.changes = s.opt.Engine.Forget(&c.state, s.clock, b.changes)
 		b.credit(c)
 		c.generation, c.erased = s.record.Generation, b.number
 		s.touch(b, c)

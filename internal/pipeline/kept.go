@@ -245,7 +245,7 @@ func stillWarming(list []engine.Warming, clock int64) []engine.Warming {
 }
 
 // decodeOf returns what decodes the states of a generation.
-func (s *session) decodeOf(generation uint64) (func(id string, b []byte) (*engine.Customer, error), error) {
+func (s *session) decodeOf(generation uint64) (func(c *engine.Customer, id string, b []byte) error, error) {
 	clock, old := int64(math.MinInt64), false
 	for _, sw := range s.record.Sweeps {
 		if !sw.Backfill && !sw.Lists && sw.Generation > generation {
@@ -254,7 +254,7 @@ func (s *session) decodeOf(generation uint64) (func(id string, b []byte) (*engin
 		}
 	}
 	if !old {
-		return s.opt.Engine.Decode, nil
+		return s.opt.Engine.DecodeInto, nil
 	}
 	t := s.takeovers[generation]
 	if t == nil {
@@ -267,5 +267,5 @@ func (s *session) decodeOf(generation uint64) (func(id string, b []byte) (*engin
 		}
 		s.takeovers[generation] = t
 	}
-	return t.Decode, nil
+	return t.DecodeInto, nil
 }

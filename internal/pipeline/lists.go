@@ -24,14 +24,14 @@ func (s *session) listMessages(b *batch, u *Update) []Message {
 		bytes arena
 	)
 	for _, c := range b.touched {
-		m := Message{Key: []byte(c.id)}
-		switch moment, differs := at[c.id]; {
+		m := Message{Key: []byte(c.id())}
+		switch moment, differs := at[c.id()]; {
 		case c.erased == b.number && c.state.Empty():
 		case b.all && s.clock > math.MinInt64:
 			moment = max(moment, s.clock)
-			m.Value = bytes.keep(s.opt.Engine.AppendMemberships(bytes.open(changeBytes), c.state, moment))
+			m.Value = bytes.keep(s.opt.Engine.AppendMemberships(bytes.open(changeBytes), &c.state, moment))
 		case differs:
-			m.Value = bytes.keep(s.opt.Engine.AppendMemberships(bytes.open(changeBytes), c.state, moment))
+			m.Value = bytes.keep(s.opt.Engine.AppendMemberships(bytes.open(changeBytes), &c.state, moment))
 		default:
 			continue
 		}

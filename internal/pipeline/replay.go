@@ -104,7 +104,7 @@ func (s *session) decode(id string, value []byte) (*engine.Customer, error) {
 func (s *session) difference(u *Update, id string, was, is *engine.Customer) {
 	at := int64(Never)
 	if is != nil {
-		at = (&customer{state: is}).due()
+		at = dueOf(is)
 	}
 	u.Exact = append(u.Exact, Deadline{id, at})
 	in := s.membership(was)

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -254,13 +255,22 @@ func (s *session) load(b *batch) error {
 		asked[id] = struct{}{}
 		missing = append(missing, id)
 	}
-	for i := range b.inputs {
-		in := &b.inputs[i]
-		if in.reject != nil {
-			continue
+	var hashes [fetchAhead]uint32
+	for next := range slices.Chunk(b.inputs, fetchAhead) {
+		for i := range next {
+			if in := &next[i]; in.reject == nil {
+				hashes[i] = s.customers.index.Hash(in.event.Customer)
+				s.fetched += uint64(s.customers.index.Fetch(hashes[i]))
+			}
 		}
-		if in.customer = s.customers.get(in.event.Customer); in.customer == nil {
-			miss(in.event.Customer)
+		for i := range next {
+			in := &next[i]
+			if in.reject != nil {
+				continue
+			}
+			if in.customer = s.customers.find(hashes[i], in.event.Customer); in.customer == nil {
+				miss(in.event.Customer)
+			}
 		}
 	}
 	for _, x := range b.due {
@@ -295,9 +305,10 @@ func (s *session) load(b *batch) error {
 // adopt decodes a customer as the view holds it.
 func (s *session) adopt(id string, value []byte) (*customer, error) {
 	id = strings.Clone(id) // an event's is part of its record, which would stay in memory with it
-	c := &customer{id: id, generation: s.record.Generation, viewed: Never, size: len(value)}
+	c := s.customers.add(id)
+	c.generation, c.size = s.record.Generation, len(value)
 	if value == nil {
-		c.state = s.opt.Engine.NewCustomer(id)
+		s.opt.Engine.Init(&c.state, id)
 	} else {
 		generation, state, err := SplitState(value)
 		if err != nil {
@@ -308,12 +319,11 @@ func (s *session) adopt(id string, value []byte) (*customer, error) {
 		if err != nil {
 			return nil, err
 		}
-		if c.state, err = decode(id, state); err != nil {
+		if err = decode(&c.state, id, state); err != nil {
 			return nil, s.unreadable(id, err)
 		}
 	}
-	c.shed = s.opt.Engine.Shed(c.state)
-	s.customers.add(c)
+	c.shed = s.opt.Engine.Shed(&c.state)
 	s.timers.arrived(c)
 	return c, nil
 }

@@ -12,7 +12,7 @@ import (
 func (s *session) backfill() error {
 	s.record.Silent = false
 	s.record.Generation++
-	for _, c := range s.customers.ring {
+	for c := range s.customers.all {
 		if c.state.Empty() { // a scan does not find who was forgotten
 			c.generation = s.record.Generation
 		}
@@ -45,7 +45,7 @@ func (s *session) sweep(ctx context.Context) error {
 			}
 		}
 		for _, c := range b.touched {
-			s.opt.Engine.Undecided(c.state, s.clock, func(segment int) bool {
+			s.opt.Engine.Undecided(&c.state, s.clock, func(segment int) bool {
 				undecided[s.nameOf(segment)]++
 				return true
 			})
@@ -91,10 +91,10 @@ func (s *session) sweepOne(b *batch, id string, value []byte) error {
 			continue
 		}
 		if sw.Backfill {
-			b.changes = s.opt.Engine.Backfill(c.state, sw.Clock, b.changes)
+			b.changes = s.opt.Engine.Backfill(&c.state, sw.Clock, b.changes)
 			continue
 		}
-		b.changes = s.opt.Engine.Redecide(c.state, sw.Clock, engine.CauseRules, b.changes)
+		b.changes = s.opt.Engine.Redecide(&c.state, sw.Clock, engine.CauseRules, b.changes)
 	}
 	b.credit(c)
 	c.generation = s.record.Generation

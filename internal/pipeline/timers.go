@@ -31,7 +31,7 @@ func (t *timers) set(c *customer, at int64) (exact bool) {
 	case at > t.horizon || at == Never:
 		return t.stop(x)
 	case x == nil:
-		c.timer = &timer{id: c.id, at: at, of: c}
+		c.timer = &timer{id: c.id(), at: at, of: c}
 		t.heap.push(c.timer)
 	case at < x.at:
 		t.heap.move(x, at)
@@ -81,8 +81,8 @@ func (t *timers) put(x *timer) { t.heap.push(x) }
 
 // arrived links a customer that came into memory with its timer.
 func (t *timers) arrived(c *customer) {
-	if x := t.away[c.id]; x != nil {
-		delete(t.away, c.id)
+	if x := t.away[c.id()]; x != nil {
+		delete(t.away, c.id())
 		x.of, c.timer = c, x
 	}
 }
