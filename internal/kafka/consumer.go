@@ -94,7 +94,7 @@ func (k *Kafka) newConsumer(ids []string, gather time.Duration) (*consumer, erro
 		kgo.FetchMaxWait(200*time.Millisecond),
 		// What one request brings is decoded at once, beyond the bound of what is read ahead; and what it brings of a source that was paused
 		// meanwhile is thrown away, and asked for again.
-		kgo.FetchMaxPartitionBytes(256<<10),
+		kgo.FetchMaxPartitionBytes(96<<10),
 		kgo.WithPools(new(fetchPool)),
 	)...)
 	if err != nil {

@@ -70,14 +70,9 @@ type batch struct {
 	bytes       int  // about what will be written
 }
 
-// empty makes b one that has nothing, in the room that it had: nobody looks at what was committed any more.
+// empty makes b one that has nothing, in the room that it had. What the room points to stays as it is: places of customers and inputs, which
+// are used again, and little else.
 func (b *batch) empty() *batch {
-	clear(b.inputs)
-	clear(b.due)
-	clear(b.changes)
-	clear(b.by)
-	clear(b.touched)
-	clear(b.rescheduled)
 	*b = batch{
 		inputs: b.inputs[:0], due: b.due[:0], changes: b.changes[:0], by: b.by[:0], touched: b.touched[:0], rescheduled: b.rescheduled[:0],
 		until: moment{at: math.MinInt64},

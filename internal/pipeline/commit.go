@@ -68,6 +68,7 @@ type commitRoom struct {
 	headers []Header
 	state   []Message
 	bytes   arena // of changes
+	flips   map[flip]struct{}
 }
 
 func (r *commitRoom) empty() {
@@ -210,13 +211,19 @@ func (s *session) stateMessages(b *batch, tx *Transaction) *Update {
 	return u
 }
 
+// flip is a customer and a segment of a change.
+type flip struct {
+	c       *customer
+	segment int
+}
+
 // members notes who is in or out of a segment now and was not before: most who join one and leave it again do both in one large batch.
 func (s *session) members(b *batch, u *Update) {
-	type flip struct {
-		c       *customer
-		segment int
+	if s.room.flips == nil {
+		s.room.flips = make(map[flip]struct{})
 	}
-	seen := make(map[flip]struct{}, len(b.changes))
+	seen := s.room.flips
+	clear(seen)
 	for i := range b.changes {
 		first := &b.changes[i]
 		f := flip{b.by[i], first.Segment}

@@ -99,14 +99,14 @@ func (s *spare) give(done []planned) {
 		if in.reject != nil {
 			continue
 		}
-		if in.slab != nil {
-			if in.slab.left--; in.slab.left == 0 {
-				s.empty(in.slab)
-			}
+		if in.slab == nil { // else what it points to is used again too
+			in.record = Record{}
+			in.event.ID, in.event.Customer = "", ""
+			clear(in.event.Props)
+		} else if in.slab.left--; in.slab.left == 0 {
+			s.empty(in.slab)
 		}
-		in.record, in.slab = Record{}, nil
-		in.event.ID, in.event.Customer = "", ""
-		clear(in.event.Props)
+		in.slab = nil
 		s.inputs = append(s.inputs, in)
 	}
 }

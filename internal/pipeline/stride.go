@@ -83,7 +83,5 @@ func (s *session) release(b *batch) {
 		s.feed.spare.give(b.inputs)
 	}
 	clear(b.taken)
-	clear(b.inputs)
-	clear(b.due)
 	b.inputs, b.due = b.inputs[:0], b.due[:0]
 }

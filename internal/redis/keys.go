@@ -49,7 +49,9 @@ func (k *keys) all() []string {
 	return append(all, k.members[:]...)
 }
 
-func stateKey(customer string) int { return int(xxhash.Sum64String(customer) % stateKeys) }
+func stateKey[T string | []byte](customer T) int {
+	return int(xxhash.Sum64String(string(customer)) % stateKeys)
+}
 
 func memberKey(segment string) int { return int(xxhash.Sum64String(segment) % memberKeys) }
 

@@ -19,7 +19,7 @@ func (s *shard) Write(ctx context.Context, u *pipeline.Update) error {
 		)
 		look.sorted(ctx, p, s.keys.deadlines)
 		for i := range u.States {
-			if n := stateKey(string(u.States[i].Key)); !states[n] {
+			if n := stateKey(u.States[i].Key); !states[n] {
 				states[n] = true
 				look.hash(ctx, p, s.keys.states[n])
 			}
@@ -44,21 +44,31 @@ func (s *shard) Write(ctx context.Context, u *pipeline.Update) error {
 
 func (s *shard) writeStates(ctx context.Context, p goredis.Pipeliner, states []pipeline.StateRecord) {
 	var (
-		set [stateKeys][]any
+		set [stateKeys]words
 		del [stateKeys][]string
 	)
 	for i := range states {
-		id := string(states[i].Key)
-		n := stateKey(id)
-		if states[i].Value == nil {
-			del[n] = append(del[n], id)
+		r := &states[i]
+		set[stateKey(r.Key)].count(2, len(r.Key)+len(r.Value))
+	}
+	for n := range set {
+		set[n].grow()
+	}
+	for i := range states {
+		r := &states[i]
+		n := stateKey(r.Key)
+		if r.Value == nil {
+			del[n] = append(del[n], string(r.Key))
 			continue
 		}
-		set[n] = append(set[n], id, states[i].Value)
+		set[n].text.Write(r.Key)
+		set[n].end()
+		set[n].text.Write(r.Value)
+		set[n].end()
 	}
 	for n, key := range s.keys.states {
-		if len(set[n]) > 0 {
-			p.HSet(ctx, key, set[n]...)
+		if args := set[n].args(); len(args) > 0 {
+			p.HSet(ctx, key, args...)
 		}
 		if len(del[n]) > 0 {
 			p.HDel(ctx, key, del[n]...)
@@ -95,26 +105,40 @@ func (s *shard) writeDeadlines(ctx context.Context, p goredis.Pipeliner, u *pipe
 
 // writeMembers takes leaves first: a customer that left and joined again within the update is in both lists only if it is in.
 func (s *shard) writeMembers(ctx context.Context, p goredis.Pipeliner, u *pipeline.Update) {
-	var (
-		add [memberKeys][]goredis.Z
-		rem [memberKeys][]any
-	)
-	for _, m := range u.Left {
-		n := memberKey(m.Segment)
-		rem[n] = append(rem[n], member(m.Segment, m.Customer))
-	}
-	for _, m := range u.Joined {
-		n := memberKey(m.Segment)
-		add[n] = append(add[n], goredis.Z{Member: member(m.Segment, m.Customer)})
-	}
+	rem, add := memberWords(u.Left), memberWords(u.Joined)
 	for n, key := range s.keys.members {
-		if len(rem[n]) > 0 {
-			p.ZRem(ctx, key, rem[n]...)
+		if args := rem[n].args(); len(args) > 0 {
+			p.ZRem(ctx, key, args...)
 		}
-		if len(add[n]) > 0 {
-			p.ZAdd(ctx, key, add[n]...)
+		if args := add[n].args(); len(args) > 0 {
+			list := make([]goredis.Z, len(args))
+			for i := range args {
+				list[i].Member = args[i]
+			}
+			p.ZAdd(ctx, key, list...)
 		}
 	}
+}
+
+// memberWords are the members of each key.
+func memberWords(list []pipeline.Membership) *[memberKeys]words {
+	var w [memberKeys]words
+	for i := range list {
+		m := &list[i]
+		w[memberKey(m.Segment)].count(1, len(m.Segment)+1+len(m.Customer))
+	}
+	for n := range w {
+		w[n].grow()
+	}
+	for i := range list {
+		m := &list[i]
+		to := &w[memberKey(m.Segment)]
+		to.text.WriteString(m.Segment)
+		to.text.WriteByte(0)
+		to.text.WriteString(m.Customer)
+		to.end()
+	}
+	return &w
 }
 
 // swap writes, if the fence is from; it becomes to. Where it is to already, an earlier try arrived although its answer did not.
