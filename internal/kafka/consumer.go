@@ -94,7 +94,7 @@ func (k *Kafka) newConsumer(ids []string, gather time.Duration) (*consumer, erro
 		kgo.FetchMaxWait(200*time.Millisecond),
 		// What one request brings is decoded at once, beyond the bound of what is read ahead; and what it brings of a source that was paused
 		// meanwhile is thrown away, and asked for again.
-		kgo.FetchMaxPartitionBytes(96<<10),
+		kgo.FetchMaxPartitionBytes(64<<10),
 		kgo.WithPools(new(fetchPool)),
 	)...)
 	if err != nil {
@@ -182,7 +182,7 @@ type pressure struct {
 }
 
 // inboxMost is how many bytes of a source wait for a session before no more are asked for.
-const inboxMost = 1 << 20
+const inboxMost = 512 << 10
 
 func (in *inbox) open(sources int) {
 	in.sources, in.filled = make([]pressure, sources), make(chan struct{}, 1)

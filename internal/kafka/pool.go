@@ -18,8 +18,8 @@ type fetchPool struct {
 // At most so much lies idle, of each kind; a record takes 170 bytes.
 const (
 	idleSlices  = 256
-	idleRecords = 64 << 10
-	idleBytes   = 16 << 20
+	idleRecords = 24 << 10
+	idleBytes   = 6 << 20
 )
 
 // GetRecords implements kgo.PoolRecords.
