@@ -15,7 +15,7 @@ func (e *Engine) openSeen(c *Customer, s *feature.Series) {
 func (e *Engine) accept(c *Customer, id uint64, clock int64) bool {
 	var s feature.Series
 	e.openSeen(c, &s)
-	s.DropOldest(s.After(clock - e.dedup))
+	s.DropOldest(s.AfterOldest(clock - e.dedup))
 	if s.Find(0, feature.Val{K: feature.Int, N: id}) >= 0 {
 		return false
 	}

@@ -117,6 +117,24 @@ func (s *Series) After(t int64) int {
 	return lo
 }
 
+// AfterOldest is After for questions about the oldest entries: it looks from there on, in steps that double (Bentley and Yao, An Almost
+// Optimal Algorithm for Unbounded Searching, 1976).
+func (s *Series) AfterOldest(t int64) int {
+	lo, step := 0, 1
+	for lo+step <= s.Len() && s.Time(lo+step-1) <= t {
+		lo += step
+		step *= 2
+	}
+	for hi := min(lo+step-1, s.Len()); lo < hi; {
+		if mid := int(uint(lo+hi) >> 1); s.Time(mid) > t {
+			hi = mid
+		} else {
+			lo = mid + 1
+		}
+	}
+	return lo
+}
+
 // column returns what column c holds beside words; nil: nothing.
 func (s *Series) column(c int) *restColumn {
 	if s.rest == nil || s.rest.columns == nil {

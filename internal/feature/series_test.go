@@ -227,6 +227,9 @@ func compareReads(t *testing.T, r *rand.Rand, s *Series, m *model, now int64) {
 	if got := s.After(at); got != want {
 		t.Fatalf("the first entry after %d is %d, want %d", at, got, want)
 	}
+	if got := s.AfterOldest(at); got != want {
+		t.Fatalf("the first entry after %d is %d, want %d", at, got, want)
+	}
 	from := r.IntN(s.Len() + 1)
 	to := from + r.IntN(s.Len()-from+1)
 	for c, k := range everyKind[:2] {

@@ -83,6 +83,9 @@ func (l *sequenceList) count(f *Frame, of, other *baseList, n int) (count int, o
 	}
 	events, i, end := of.window(f)
 	partners, j, last := other.window(f)
+	if i < end { // of a list without a window most partners are older than all events of one with a window
+		j = max(j, min(partners.After(events.Time(i)), last))
+	}
 	for ; i < end && count < n; i++ {
 		t := events.Time(i)
 		if l.kind == notFollowed && t+l.d > f.now {
@@ -124,6 +127,13 @@ func (l *sequenceList) meets(f *Frame, e row, t int64, partners []row) bool {
 func (l *sequenceList) next(f *Frame) int64 {
 	next := min(l.of.next(f), l.other.next(f))
 	if l.kind != notFollowed {
+		return next
+	}
+	if of, ok := l.of.(*baseList); ok {
+		s, from, to := of.window(f)
+		if i := max(from, s.After(f.now-l.d)); i < to {
+			next = min(next, s.Time(i)+l.d)
+		}
 		return next
 	}
 	rows, _ := l.of.collect(f, f.buffer())
