@@ -74,8 +74,9 @@ func (p *partition) produce(ctx context.Context, tx *pipeline.Transaction) (end 
 		p.records, p.headers = p.records[:0], p.headers[:0]
 		return nil
 	}
-	if p.records == nil {
-		p.records = make([]kgo.Record, 0, flushMost) // the client points to records: they must not move
+	// The client points to records: they must not move before they are on the broker.
+	if n := min(flushMost, len(tx.Changes)+len(tx.Memberships)+len(tx.DeadLetters)+len(tx.State)); cap(p.records) < n {
+		p.records = make([]kgo.Record, 0, n)
 	}
 	send := func(topic string, partition int32, m *pipeline.Message) (*kgo.Record, error) {
 		if len(p.records) == cap(p.records) {

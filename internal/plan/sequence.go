@@ -131,6 +131,7 @@ func (l *sequenceList) next(f *Frame) int64 {
 	}
 	if of, ok := l.of.(*baseList); ok {
 		s, from, to := of.window(f)
+		f.walked += to - from // as much as count looks at where it is asked next
 		if i := max(from, s.After(f.now-l.d)); i < to {
 			next = min(next, s.Time(i)+l.d)
 		}
