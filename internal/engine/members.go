@@ -184,7 +184,6 @@ func (c *Customer) setMembers(members []member) {
 	slices.SortFunc(members, func(a, b member) int { return cmp.Compare(a.head, b.head) })
 	c.members = slices.CompactFunc(members, func(a, b member) bool { return a.segment() == b.segment() })
 	c.order()
-	c.updateDeadline()
 }
 
 // Memberships yields each segment that the customer ever was in, by its place in Segments, with the moment and the number of

@@ -272,7 +272,7 @@ func (st *Store) Fetch() (x uint64) {
 	for i := 0; i < min(len(st.block), line*most); i += line {
 		x += st.block[i]
 	}
-	if n := len(st.block); n > line*most { // the newest of what stands last, which the engine has every event ask
+	if n := len(st.block); n > line*most { // the newest entry of the last slot
 		x += st.block[n-1]
 	}
 	return x

@@ -304,11 +304,10 @@ func (s *session) load(b *batch) error {
 
 // adopt decodes a customer as the view holds it.
 func (s *session) adopt(id string, value []byte) (*customer, error) {
-	id = strings.Clone(id) // an event's is part of its record, which would stay in memory with it
 	c := s.customers.add(id)
 	c.generation, c.size = s.record.Generation, len(value)
 	if value == nil {
-		s.opt.Engine.Init(&c.state, id)
+		s.opt.Engine.Init(&c.state, strings.Clone(id)) // an event's is part of its record, which is written over
 	} else {
 		generation, state, err := SplitState(value)
 		if err != nil {
