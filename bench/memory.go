@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/ruas/ruas/bench/internal/shop"
+	"github.com/ruas/ruas/internal/pipeline"
 	"github.com/ruas/ruas/internal/workload"
 )
 
@@ -86,13 +87,18 @@ func (b *bench) weigh(j job, d *dataset) (map[string]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	states := map[string]int{} // size by customer
+	states, archives := map[string]int{}, map[string]int{} // sizes by customer
 	err = b.each(b.ctx, j.app+"-state", func(r *kgo.Record) error {
 		if len(r.Key) < 2 || r.Key[0] != 'c' {
 			return nil // a record of the task's own
 		}
-		if states[string(r.Key[1:])] = len(r.Value); r.Value == nil {
-			delete(states, string(r.Key[1:]))
+		of := states
+		id, archive := pipeline.ArchiveOf(string(r.Key[1:]))
+		if archive {
+			of = archives
+		}
+		if of[id] = len(r.Value); r.Value == nil {
+			delete(of, id)
 		}
 		return nil
 	})
@@ -102,7 +108,11 @@ func (b *bench) weigh(j job, d *dataset) (map[string]float64, error) {
 	var sizes []int
 	total, keys := 0, 0
 	for customer, n := range states {
-		sizes, total, keys = append(sizes, n), total+n, keys+len(customer)+1
+		keys += len(customer) + 1
+		if beside, ok := archives[customer]; ok {
+			n, keys = n+beside, keys+len(customer)+2
+		}
+		sizes, total = append(sizes, n), total+n
 	}
 	slices.Sort(sizes)
 	n := float64(len(sizes))

@@ -20,24 +20,30 @@ import (
 // log is what a partition of the changelog comes to.
 type log struct {
 	states map[string]string // by customer
-	task   pipeline.TaskRecord
-	end    int64 // the offset behind the task record
+	// archives are by the keys under which Redis has them.
+	archives map[string]string
+	task     pipeline.TaskRecord
+	end      int64 // the offset behind the task record
 }
 
 // fold reads a partition of the changelog.
 func (s *site) fold(p int32) *log {
 	s.t.Helper()
-	l := &log{states: make(map[string]string)}
+	l := &log{states: make(map[string]string), archives: make(map[string]string)}
 	err := s.franz(state, p, func(c *subscribe.Record) (err error) {
 		switch {
 		case string(c.Key) == "t":
 			l.end = c.Offset + 1
 			l.task, err = pipeline.ParseTaskRecord(c.Value)
 		case len(c.Key) < 2 || c.Key[0] != 'c': // no customer's
-		case c.Value == nil:
-			delete(l.states, string(c.Key[1:]))
 		default:
-			l.states[string(c.Key[1:])] = string(c.Value)
+			of, key := l.states, string(c.Key[1:])
+			if _, archive := pipeline.ArchiveOf(key); archive {
+				of = l.archives
+			}
+			if of[key] = string(c.Value); c.Value == nil {
+				delete(of, key)
+			}
 		}
 		return err
 	})
@@ -134,13 +140,17 @@ func (s *site) checkStates(r *Report, p int32, l *log) {
 				continue
 			}
 			found++
-			if want, ok := l.states[id]; !ok || value != want {
+			want, ok := l.states[id]
+			if _, archive := pipeline.ArchiveOf(id); archive {
+				want, ok = l.archives[id]
+			}
+			if !ok || value != want {
 				s.differ(r, "partition %d: the state of %q in Redis is not that of the changelog (where there is one: %v)", p, id, ok)
 			}
 		}
 	}
-	if found != len(l.states) {
-		s.differ(r, "partition %d: Redis has %d customers, the changelog %d", p, found, len(l.states))
+	if found != len(l.states)+len(l.archives) {
+		s.differ(r, "partition %d: Redis has %d states and archives, the changelog %d and %d", p, found, len(l.states), len(l.archives))
 	}
 }
 

@@ -540,7 +540,7 @@ func (x *changedRun) change() error {
 			return err
 		}
 		cu.state = new(engine.Customer)
-		if err := t.DecodeInto(cu.state, id, cu.encoded); err != nil {
+		if err := t.DecodeInto(cu.state, id, cu.encoded, nil); err != nil {
 			return fmt.Errorf("taking %s over: %w", id, err)
 		}
 		cu.rules = x.now

@@ -19,7 +19,9 @@ type Customer struct {
 	room    int      // how much the encoding may grow before it is measured
 	// born: there was an event. Nobody is a member before.
 	born bool
-	rare *rare // nil for nearly all
+	// fresh is how many ids came since the archive was written; from maxSeen on it stands.
+	fresh int32
+	rare  *rare // nil for nearly all
 
 	// Most customers have few memberships: they stand beside the rest.
 	firstMembers [2]member

@@ -12,11 +12,12 @@ import (
 )
 
 // The first byte of an encoded customer is the version of the encoding. Version 2 is that of customers of whom something is unknown,
-// because rules changed; all others are written as before.
+// because rules changed, version 3 that of those who have an archive; all others are written as before.
 const (
 	version        = 1
 	versionUnknown = 2
-	newestVersion  = 2
+	versionDivided = 3
+	newestVersion  = 3
 )
 
 // ErrVersion is returned for a state that a newer release wrote.
@@ -28,11 +29,12 @@ const (
 	hasSeen
 	hasAsides
 	hasShed
-	hasUnknown // only in version 2
+	hasUnknown // from version 2 on
+	hasArchive // in version 3
 )
 
-// Encode appends a customer's state to dst: compact, and the same bytes for the same state, which with the customer's id takes at
-// most 900,000 bytes. Steps see to that; in the odd case that a state still outgrew it (texts of the same length may take more
+// Encode appends a customer's state to dst, without what Archive wrote: compact, and the same bytes for the same state, which with the
+// customer's id takes at most 900,000 bytes. Steps see to that; in the odd case that a state still outgrew it (texts of the same length may take more
 // bytes than was foreseen), it sheds its oldest entries here, undecided until its next step.
 func (e *Engine) Encode(c *Customer, dst []byte) []byte {
 	start := len(dst)
@@ -51,9 +53,8 @@ func (e *Engine) encode(c *Customer, dst []byte) []byte {
 		flags |= wasBorn
 	}
 	var seen feature.Series
-	e.openSeen(c, &seen)
-	old := seen.After(c.at - e.dedup) // whatever comes next finds the clock at c.at or later
-	if seen.Len() > old {
+	from, fresh := e.remembered(c, &seen)
+	if seen.Len() > fresh {
 		flags |= hasSeen
 	}
 	if len(c.asides()) > 0 {
@@ -67,15 +68,22 @@ func (e *Engine) encode(c *Customer, dst []byte) []byte {
 		v = versionUnknown
 		flags |= hasUnknown
 	}
+	if fresh > from {
+		v = versionDivided
+		flags |= hasArchive
+	}
 	dst = append(dst, v, flags)
 	dst = binary.AppendVarint(dst, c.at)
 	if flags&hasShed != 0 {
 		dst = binary.AppendUvarint(dst, uint64(c.rare.shed))
 	}
 	dst = e.appendMembers(c, dst)
+	if flags&hasArchive != 0 {
+		dst = binary.AppendUvarint(dst, uint64(fresh-from))
+	}
 	if flags&hasSeen != 0 {
-		dst = binary.AppendUvarint(dst, uint64(seen.Len()-old))
-		for i := old; i < seen.Len(); i++ {
+		dst = binary.AppendUvarint(dst, uint64(seen.Len()-fresh))
+		for i := fresh; i < seen.Len(); i++ {
 			dst = binary.LittleEndian.AppendUint64(dst, seen.Value(i, 0).N)
 			dst = binary.AppendVarint(dst, c.at-seen.Time(i))
 		}
@@ -115,26 +123,32 @@ func (e *Engine) appendMembers(c *Customer, dst []byte) []byte {
 	return dst
 }
 
-// Decode reads what Encode wrote. ErrVersion: a newer release wrote it. Parts that the rules in force do not know are left
-// out.
+// Decode reads what Encode wrote, to be looked at: ids that are archived are left out, and a state with an archive is not to be encoded
+// again. ErrVersion: a newer release wrote it. Parts that the rules in force do not know are left out too.
 func (e *Engine) Decode(id string, b []byte) (*Customer, error) {
 	c := new(Customer)
-	if err := e.DecodeInto(c, id, b); err != nil {
+	if err := e.decode(c, id, b, nil, e.read); err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
-// DecodeInto is Decode for those who keep customers inside of something larger. After an error c is of no use.
-func (e *Engine) DecodeInto(c *Customer, id string, b []byte) error {
-	return e.decode(c, id, b, func(c *Customer, r *feature.Reader, unknown plan.Since) {
-		e.plan.Read(r, c.at, &c.state)
-		e.plan.Remember(&c.state, unknown)
-	})
+// DecodeInto reads what Encode wrote, and what Archive did, where the state is Divided, for those who step on and keep customers inside of
+// something larger. ErrVersion: a newer release wrote it. After an error c is of no use.
+func (e *Engine) DecodeInto(c *Customer, id string, b, archive []byte) error {
+	if Divided(b) && archive == nil {
+		return errNoArchive
+	}
+	return e.decode(c, id, b, archive, e.read)
 }
 
-// decode reads what Encode wrote; read takes what the plan keeps.
-func (e *Engine) decode(c *Customer, id string, b []byte, read func(c *Customer, r *feature.Reader, unknown plan.Since)) error {
+func (e *Engine) read(c *Customer, r *feature.Reader, unknown plan.Since) {
+	e.plan.Read(r, c.at, &c.state)
+	e.plan.Remember(&c.state, unknown)
+}
+
+// decode reads what Encode wrote; read takes what the plan keeps. Without an archive its ids are left out.
+func (e *Engine) decode(c *Customer, id string, b, archive []byte, read func(c *Customer, r *feature.Reader, unknown plan.Since)) error {
 	r := feature.NewReader(b)
 	v := r.Byte()
 	switch {
@@ -152,6 +166,14 @@ func (e *Engine) decode(c *Customer, id string, b []byte, read func(c *Customer,
 		c.more().shed = r.Natural()
 	}
 	e.readMembers(c, r)
+	if flags&hasArchive != 0 {
+		if n := r.Natural(); archive != nil {
+			if err := e.readArchive(c, archive, n); err != nil {
+				return err
+			}
+		}
+		c.fresh = 0
+	}
 	if flags&hasSeen != 0 {
 		e.readSeen(c, r)
 	}

@@ -25,6 +25,8 @@ type Options struct {
 	MaxLateness time.Duration
 	// SeriesBound is the number of entries that a series keeps. 0: DefaultSeriesBound.
 	SeriesBound int
+	// ArchiveFrom is the least number of ids of events for which an archive is written. 0: DefaultArchiveFrom.
+	ArchiveFrom int
 }
 
 // DefaultSeriesBound is the number of entries that a series keeps where nothing else is said.
@@ -45,6 +47,8 @@ type Engine struct {
 	plan  *plan.Plan
 	rules string
 	dedup int64
+	// archiveFrom is Options.ArchiveFrom.
+	archiveFrom int
 	// steppers are scratch space, one for each goroutine at work.
 	steppers sync.Pool
 }
@@ -63,11 +67,14 @@ func New(set *rule.Set, opt Options) (*Engine, error) {
 	if opt.MaxLateness == 0 {
 		opt.MaxLateness = defaultLateness
 	}
+	if opt.ArchiveFrom == 0 {
+		opt.ArchiveFrom = DefaultArchiveFrom
+	}
 	p, err := plan.New(set, plan.Options{Zone: zone, MaxLateness: opt.MaxLateness.Milliseconds(), Bound: opt.SeriesBound})
 	if err != nil {
 		return nil, err
 	}
-	return &Engine{plan: p, rules: set.Hash, dedup: opt.DedupWindow.Milliseconds()}, nil
+	return &Engine{plan: p, rules: set.Hash, dedup: opt.DedupWindow.Milliseconds(), archiveFrom: opt.ArchiveFrom}, nil
 }
 
 // Plan returns what the rules were compiled to.

@@ -30,6 +30,7 @@ func (e *Engine) remember(c *Customer, s *feature.Series, id uint64, clock int64
 		c.state.Kept.Grow(e.plan.Slots(), seenKinds, s)
 	}
 	s.Insert(clock, []feature.Val{{K: feature.Int, N: id}})
+	c.fresh = min(c.fresh+1, maxSeen)
 	c.state.Kept.Put(e.plan.Slots(), s)
 }
 

@@ -101,11 +101,11 @@ func (l *life) change(rules map[string]string) string {
 		l.t.Fatal(err)
 	}
 	l.c = new(Customer)
-	if err := takeover.DecodeInto(l.c, "c", state); err != nil {
+	if err := takeover.DecodeInto(l.c, "c", state, nil); err != nil {
 		l.t.Fatal(err)
 	}
 	var again Customer
-	if err := takeover.DecodeInto(&again, "c", state); err != nil || !bytes.Equal(l.eng.Encode(&again, nil), l.eng.Encode(l.c, nil)) {
+	if err := takeover.DecodeInto(&again, "c", state, nil); err != nil || !bytes.Equal(l.eng.Encode(&again, nil), l.eng.Encode(l.c, nil)) {
 		l.t.Errorf("taken over twice, it is another: %v", err)
 	}
 	if l.unknown, err = takeover.Unknown(l.unknown); err != nil {
@@ -352,7 +352,7 @@ func TestUnknownFeaturesAreLeftOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := new(Customer)
-	if err := takeover.DecodeInto(c, "c", l.eng.Encode(l.c, nil)); err != nil {
+	if err := takeover.DecodeInto(c, "c", l.eng.Encode(l.c, nil), nil); err != nil {
 		t.Fatal(err)
 	}
 	for day, want := range map[float64]string{1: "{}", 11: `{"spent":5,"has_spent":true}`} {
@@ -393,7 +393,7 @@ func TestNoCatalog(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.c = new(Customer)
-	if err := takeover.DecodeInto(l.c, "c", state); err != nil {
+	if err := takeover.DecodeInto(l.c, "c", state, nil); err != nil {
 		t.Fatal(err)
 	}
 	if l.unknown, err = takeover.Unknown(nil); err != nil {
@@ -435,7 +435,7 @@ func TestGoldenUnknown(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := new(Customer)
-	if err := takeover.DecodeInto(c, "c1", undump(t, readLines(t, "state.hex"))); err != nil {
+	if err := takeover.DecodeInto(c, "c1", undump(t, readLines(t, "state.hex")), nil); err != nil {
 		t.Fatal(err)
 	}
 	var lines []byte

@@ -178,7 +178,7 @@ func (s *session) stateMessages(b *batch, tx *Transaction) *Update {
 	var room arena
 	u := &Update{States: make([]StateRecord, 0, len(b.touched))}
 	clear(s.room.state[:cap(s.room.state)])
-	s.room.state = slices.Grow(s.room.state[:0], len(b.touched)+1)
+	s.room.state = slices.Grow(s.room.state[:0], len(b.touched)+1) // and now and then an archive
 	tx.State = s.room.state
 	for i, c := range b.touched {
 		if i%fetchAhead == 0 {
@@ -186,6 +186,7 @@ func (s *session) stateMessages(b *batch, tx *Transaction) *Update {
 				s.fetched += next.state.Fetch()
 			}
 		}
+		s.archive(tx, u, &room, c)
 		var value []byte
 		if !c.state.Empty() {
 			value = room.keep(s.opt.Engine.Encode(&c.state, joinState(c.generation, room.open(c.size+64))))

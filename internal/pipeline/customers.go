@@ -20,6 +20,8 @@ type customer struct {
 	viewed int64
 	// fired says that the current batch took its deadline, so that the view's is replaced.
 	fired bool
+	// divided says that an archive stands beside the state.
+	divided bool
 	// used says that it was asked for since the cache last looked at it.
 	used bool
 	// there says that the place is taken.
@@ -50,6 +52,8 @@ type customers struct {
 	free   []uint32 // places that were let go of
 	n      int      // customers
 	hand   uint32
+	// whole says that nobody is known who is not in memory: the partition number had no customers, and none was let go of.
+	whole bool
 }
 
 const chunkSize = 64
@@ -132,6 +136,7 @@ func (cs *customers) trim(written uint64, forget func(*customer)) {
 			c.used = false
 		default:
 			forget(c)
+			cs.whole = false
 			cs.index.Remove(cs.index.Hash(c.id()), cs.hand)
 			*c = customer{}
 			cs.free = append(cs.free, cs.hand)

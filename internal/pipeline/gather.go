@@ -8,7 +8,7 @@ import (
 // Small batches follow each other by the millisecond, and what one costs the view depends little on its size: several are written as one.
 const (
 	// gatherFor is how far the view may be behind for that.
-	gatherFor = 20 * time.Millisecond
+	gatherFor = 100 * time.Millisecond
 	// gatherMost is how many states are worth a write of their own.
 	gatherMost = 1000
 )

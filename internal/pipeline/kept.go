@@ -245,7 +245,7 @@ func stillWarming(list []engine.Warming, clock int64) []engine.Warming {
 }
 
 // decodeOf returns what decodes the states of a generation.
-func (s *session) decodeOf(generation uint64) (func(c *engine.Customer, id string, b []byte) error, error) {
+func (s *session) decodeOf(generation uint64) (func(c *engine.Customer, id string, state, archive []byte) error, error) {
 	clock, old := int64(math.MinInt64), false
 	for _, sw := range s.record.Sweeps {
 		if !sw.Backfill && !sw.Lists && sw.Generation > generation {

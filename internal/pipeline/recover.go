@@ -115,6 +115,7 @@ func (s *session) prepareSources(ctx context.Context) error {
 		return err
 	}
 	fresh := s.record.Epoch == 0
+	s.customers.whole = fresh
 	s.merge = &merge{lanes: make([]lane, len(s.opt.Sources)), records: s.opt.Records}
 	if s.opt.Forget != "" {
 		s.merge.forget = &s.merge.lanes[len(s.merge.lanes)-1]

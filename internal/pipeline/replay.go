@@ -17,7 +17,7 @@ const (
 // replayer brings a shard up to date from the state topic.
 type replayer struct {
 	s     *session
-	chunk map[string][]byte // the newest value a customer
+	chunk map[string][]byte // the newest value a customer, or an archive
 	next  int64             // the offset after the last record in it
 	bytes int
 	count int
@@ -32,9 +32,9 @@ func (s *session) replay(ctx context.Context, end int64) (int, error) {
 		if len(rec.Key) < 2 || rec.Key[0] != customerKey {
 			return nil
 		}
-		id := string(rec.Key[1:])
-		r.bytes += len(rec.Value) - len(r.chunk[id])
-		r.chunk[id] = rec.Value
+		key := string(rec.Key[1:])
+		r.bytes += len(rec.Value) - len(r.chunk[key])
+		r.chunk[key] = rec.Value
 		if len(r.chunk) < replayCustomers && r.bytes < replayBytes {
 			return nil
 		}
@@ -51,10 +51,13 @@ func (s *session) replay(ctx context.Context, end int64) (int, error) {
 func (r *replayer) write(ctx context.Context, next int64, building bool) error {
 	s := r.s
 	ids := make([]string, 0, len(r.chunk))
-	for id := range r.chunk {
-		ids = append(ids, id)
+	u := &Update{From: s.fence, States: make([]StateRecord, 0, len(r.chunk))}
+	for key, value := range r.chunk {
+		u.States = append(u.States, StateRecord{Key: []byte(key), Value: value})
+		if id, archive := ArchiveOf(key); !archive {
+			ids = append(ids, id)
+		}
 	}
-	u := &Update{From: s.fence, States: make([]StateRecord, 0, len(ids))}
 	var before [][]byte
 	err := persist(ctx, s.tell, "reading from Redis", func() (err error) {
 		before, err = s.shard.Load(ctx, s.fence, ids)
@@ -64,13 +67,11 @@ func (r *replayer) write(ctx context.Context, next int64, building bool) error {
 		return err
 	}
 	for i, id := range ids {
-		value := r.chunk[id]
-		u.States = append(u.States, StateRecord{Key: []byte(id), Value: value})
 		was, err := s.decode(id, before[i])
 		if err != nil {
 			return s.unreadable(id, err)
 		}
-		is, err := s.decode(id, value)
+		is, err := s.decode(id, r.chunk[id])
 		if err != nil {
 			return err
 		}

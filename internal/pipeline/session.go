@@ -281,18 +281,8 @@ func (s *session) load(b *batch) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	var states [][]byte
-	err := persist(s.stopping, s.tell, "reading from Redis", func() (err error) {
-		states, err = s.shard.Load(s.stopping, s.writer.fence(), missing)
+	if err := s.loadAll(missing); err != nil {
 		return err
-	})
-	if err != nil {
-		return err
-	}
-	for i, id := range missing {
-		if _, err := s.adopt(id, states[i]); err != nil {
-			return err
-		}
 	}
 	for i := range b.inputs {
 		if in := &b.inputs[i]; in.reject == nil && in.customer == nil {
@@ -302,8 +292,34 @@ func (s *session) load(b *batch) error {
 	return nil
 }
 
+// loadAll brings customers that are not in memory there. The view need not be asked for those whom it cannot have.
+func (s *session) loadAll(ids []string) error {
+	if s.customers.whole {
+		for _, id := range ids {
+			if _, err := s.adopt(id, nil, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	states, err := s.states(s.stopping, ids)
+	if err != nil {
+		return err
+	}
+	archives, err := s.archives(s.stopping, ids, states)
+	if err != nil {
+		return err
+	}
+	for i, id := range ids {
+		if _, err := s.adopt(id, states[i], archives[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // adopt decodes a customer as the view holds it.
-func (s *session) adopt(id string, value []byte) (*customer, error) {
+func (s *session) adopt(id string, value, archive []byte) (*customer, error) {
 	c := s.customers.add(id)
 	c.generation, c.size = s.record.Generation, len(value)
 	if value == nil {
@@ -318,10 +334,11 @@ func (s *session) adopt(id string, value []byte) (*customer, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err = decode(&c.state, id, state); err != nil {
+		if err = decode(&c.state, id, state, archive); err != nil {
 			return nil, s.unreadable(id, err)
 		}
 	}
+	c.divided = archive != nil
 	c.shed = s.opt.Engine.Shed(&c.state)
 	s.timers.arrived(c)
 	return c, nil

@@ -39,10 +39,8 @@ func (s *session) sweep(ctx context.Context) error {
 	err := s.shard.Scan(ctx, s.writer.fence, func(found []StateRecord) error {
 		b := s.nothing()
 		b.all = true
-		for _, rec := range found {
-			if err := s.sweepOne(b, string(rec.Key), rec.Value); err != nil {
-				return err
-			}
+		if err := s.sweepFound(ctx, b, found); err != nil {
+			return err
 		}
 		for _, c := range b.touched {
 			s.opt.Engine.Undecided(&c.state, s.clock, func(segment int) bool {
@@ -72,14 +70,44 @@ func (s *session) sweep(ctx context.Context) error {
 	return s.commit(ctx, s.nothing())
 }
 
-func (s *session) sweepOne(b *batch, id string, value []byte) error {
-	c := s.customers.get(id)
-	if c == nil {
-		var err error
-		if c, err = s.adopt(id, value); err != nil {
+// sweepFound decides customers as a scan found them.
+func (s *session) sweepFound(ctx context.Context, b *batch, found []StateRecord) error {
+	var (
+		ids    []string
+		states [][]byte
+	)
+	for _, rec := range found {
+		id, archive := ArchiveOf(string(rec.Key))
+		if archive {
+			continue // it is read with the state
+		}
+		if c := s.customers.get(id); c != nil {
+			if err := s.sweepOne(b, c); err != nil {
+				return err
+			}
+			continue
+		}
+		ids, states = append(ids, id), append(states, rec.Value)
+	}
+	archives, err := s.archives(ctx, ids, states)
+	if err != nil {
+		return err
+	}
+	for i, id := range ids {
+		c := s.customers.get(id) // a scan may give one twice
+		if c == nil {
+			if c, err = s.adopt(id, states[i], archives[i]); err != nil {
+				return err
+			}
+		}
+		if err := s.sweepOne(b, c); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+func (s *session) sweepOne(b *batch, c *customer) error {
 	if c.generation >= s.record.Generation {
 		return nil
 	}

@@ -47,15 +47,15 @@ type Shard interface {
 	Claim(ctx context.Context, old Fence, meta ShardMeta) error
 	// Reset empties the shard, whatever it holds.
 	Reset(ctx context.Context, meta ShardMeta) error
-	// Load reads customers' states, nil where there is none, in one round trip. ErrStale: the shard's epoch is not that of least, less
-	// than least is applied, or a part of the shard is missing.
-	Load(ctx context.Context, least Fence, ids []string) ([][]byte, error)
+	// Load reads what stands under keys, customers' states or their archives, nil where that is nothing, in one round trip. ErrStale: the
+	// shard's epoch is not that of least, less than least is applied, or a part of the shard is missing.
+	Load(ctx context.Context, least Fence, keys []string) ([][]byte, error)
 	// Write applies an update whole or not at all. ErrStale: the shard's fence is not u.From, or a part is missing. An update that is
 	// already there is no error.
 	Write(ctx context.Context, u *Update) error
 	// Deadlines gives at most limit deadlines, earliest first, that are later than after. ErrStale: as for Load.
 	Deadlines(ctx context.Context, least Fence, after int64, limit int) ([]Deadline, error)
-	// Scan hands all states to each, some at a time, in no order; a customer may be seen more than once. What one call hands over was
+	// Scan hands all states and archives to each, some at a time, in no order; one may be seen more than once. What one call hands over was
 	// read when the call before it had returned. ErrStale: as for Load, by what least gives then.
 	Scan(ctx context.Context, least func() Fence, each func([]StateRecord) error) error
 	// Intact looks for every part of the shard. ErrStale: as for Load.
@@ -66,7 +66,7 @@ type Shard interface {
 type Update struct {
 	From Fence
 	To   ShardMeta
-	// States holds customers' new states; a nil Value removes the customer.
+	// States holds customers' new states and archives; a nil Value removes one.
 	States []StateRecord
 	// Sooner are deadlines that are written where they are earlier than what is there.
 	Sooner []Deadline

@@ -10,7 +10,7 @@ import (
 //
 //	<prefix><group>:{<p>}:meta       hash    fence and description
 //	<prefix><group>:{<p>}:deadlines  zset    customer by moment
-//	<prefix><group>:{<p>}:s:<n>      hash    customer to state
+//	<prefix><group>:{<p>}:s:<n>      hash    customer to state, "\xff<customer>" to archive
 //	<prefix><group>:{<p>}:m:<n>      zset    "<segment>\x00<customer>", all with the score 0
 //
 // Redis loses whole keys, and each but meta holds a member with an empty name from its making on: where that is missing, the key was

@@ -168,21 +168,21 @@ func (s *shard) Reset(ctx context.Context, meta pipeline.ShardMeta) error {
 }
 
 // Load implements pipeline.Shard. meta is read first: whatever is lost or replaced after that shows in the keys that follow.
-func (s *shard) Load(ctx context.Context, least pipeline.Fence, ids []string) ([][]byte, error) {
+func (s *shard) Load(ctx context.Context, least pipeline.Fence, keys []string) ([][]byte, error) {
 	var (
 		numbers *goredis.SliceCmd
 		look    lookout
 		reads   [stateKeys]*goredis.SliceCmd
 		fields  [stateKeys][]string
-		place   = make([]int, len(ids))
+		place   = make([]int, len(keys))
 	)
-	for i, id := range ids {
-		n := stateKey(id)
+	for i, key := range keys {
+		n := stateKey(key)
 		if len(fields[n]) == 0 {
 			fields[n] = append(fields[n], mark)
 		}
 		place[i] = len(fields[n])
-		fields[n] = append(fields[n], id)
+		fields[n] = append(fields[n], key)
 	}
 	cmds, err := s.cl.Pipelined(ctx, func(p goredis.Pipeliner) error {
 		numbers = p.HMGet(ctx, s.keys.meta, fieldEpoch, fieldApplied)
@@ -208,9 +208,9 @@ func (s *shard) Load(ctx context.Context, least pipeline.Fence, ids []string) ([
 			return nil, stale("%s is missing", s.keys.states[n])
 		}
 	}
-	states := make([][]byte, len(ids))
-	for i, id := range ids {
-		if v, ok := reads[stateKey(id)].Val()[place[i]].(string); ok {
+	states := make([][]byte, len(keys))
+	for i, key := range keys {
+		if v, ok := reads[stateKey(key)].Val()[place[i]].(string); ok {
 			states[i] = []byte(v)
 		}
 	}

@@ -3,6 +3,7 @@ package simulation
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -167,6 +168,35 @@ func (w *world) checkDeadLetters(p int32, read *reader, want *reference) error {
 	return equal(fmt.Sprintf("the dead letters of partition %d are not the records that are no good", p), got, wanted)
 }
 
+// checkArchives holds that an archive stands beside each state that names one, and no other. They are taken out of what is committed.
+func (w *world) checkArchives(committed map[string]string) error {
+	archives := make(map[string][]byte)
+	for key, value := range committed {
+		if id, archive := pipeline.ArchiveOf(key); archive {
+			archives[id] = []byte(value)
+			delete(committed, key)
+		}
+	}
+	w.archives += len(archives)
+	for id, value := range committed {
+		_, state, err := pipeline.SplitState([]byte(value))
+		if err == nil {
+			err = w.engine.DecodeInto(new(engine.Customer), id, state, archives[id])
+		}
+		if err == nil && !engine.Divided(state) && archives[id] != nil {
+			err = errors.New("its archive is of no use")
+		}
+		if err != nil {
+			return fmt.Errorf("customer %s: %w", id, err)
+		}
+		delete(archives, id)
+	}
+	for id := range archives {
+		return fmt.Errorf("there is an archive of customer %s, and no state", id)
+	}
+	return nil
+}
+
 // checkRedis compares the shard with the state topic, and its indexes with the customers.
 func (w *world) checkRedis(p int32, read *reader, want *reference, redis snapshot) error {
 	base := fmt.Sprintf("%s%s:{%d}:", prefix, group, p)
@@ -208,8 +238,16 @@ func (w *world) checkRedis(p int32, read *reader, want *reference, redis snapsho
 	}
 	for id, value := range committed {
 		if held[id] != value {
-			return fmt.Errorf("partition %d: Redis holds %q of customer %s, and %q is committed", p, held[id], id, value)
+			return fmt.Errorf("partition %d: Redis holds %q of customer %q, and %q is committed", p, held[id], id, value)
 		}
+	}
+	if len(held) > len(committed) {
+		return fmt.Errorf("partition %d: Redis holds %d records, and %d are committed", p, len(held), len(committed))
+	}
+	if err := w.checkArchives(committed); err != nil {
+		return fmt.Errorf("partition %d: %w", p, err)
+	}
+	for id, value := range committed {
 		k := want.customers[id]
 		if k == nil || k.empty() {
 			return fmt.Errorf("partition %d: nothing is known of customer %s, and %q is committed", p, id, value)
@@ -228,9 +266,6 @@ func (w *world) checkRedis(p int32, read *reader, want *reference, redis snapsho
 			delete(members, m)
 			return true
 		})
-	}
-	if len(held) > len(committed) {
-		return fmt.Errorf("partition %d: Redis holds %d customers, and %d are committed", p, len(held), len(committed))
 	}
 	for id := range deadlines {
 		if _, ok := committed[id]; id != "" && !ok {

@@ -122,6 +122,8 @@ type Result struct {
 	Lasted  time.Duration
 	// Forgotten is how often somebody who was known was forgotten, Gone how many of them did not come back.
 	Forgotten, Gone int
+	// Archives is how many stood at the end.
+	Archives int
 }
 
 // Run runs a scenario in a bubble of its own. It fails t only where the simulation itself cannot go on.
@@ -134,7 +136,7 @@ func Run(t *testing.T, s *Scenario) *Result {
 		w.run()
 		result.Wrong, result.Log = w.wrong, w.log.String()
 		result.Changes, result.Faults, result.Lasted = w.changes, w.injected, time.Since(w.began)
-		result.Forgotten, result.Gone = w.forgotten, w.gone
+		result.Forgotten, result.Gone, result.Archives = w.forgotten, w.gone, w.archives
 	})
 	return result
 }

@@ -52,7 +52,7 @@ type account struct {
 	lasted  time.Duration
 	faults  map[simulation.Kind]int
 
-	forgotten, gone int
+	forgotten, gone, archives int
 }
 
 func (a *account) add(r *simulation.Result) {
@@ -63,6 +63,7 @@ func (a *account) add(r *simulation.Result) {
 	a.lasted += r.Lasted
 	a.forgotten += r.Forgotten
 	a.gone += r.Gone
+	a.archives += r.Archives
 	if a.faults == nil {
 		a.faults = make(map[simulation.Kind]int)
 	}
@@ -78,8 +79,8 @@ func (a *account) table() string {
 		fmt.Fprintf(&b, "%8d  %s\n", a.faults[kind], kind)
 		total += a.faults[kind]
 	}
-	return fmt.Sprintf("%d runs, %v of virtual time, %d changes, %d times somebody was forgotten, %d of them for good, %d faults:\n%s",
-		a.runs, a.lasted.Round(time.Minute), a.changes, a.forgotten, a.gone, total, b.String())
+	return fmt.Sprintf("%d runs, %v of virtual time, %d changes, %d times somebody was forgotten, %d of them for good, %d archives, %d faults:\n%s",
+		a.runs, a.lasted.Round(time.Minute), a.changes, a.forgotten, a.gone, a.archives, total, b.String())
 }
 
 func one(t *testing.T, seed uint64, all *account) {

@@ -81,6 +81,8 @@ type world struct {
 	injected map[Kind]int
 	// forgotten counts who was, gone those of whom nothing came after.
 	forgotten, gone int
+	// archives counts those that stand at the end.
+	archives int
 }
 
 // record is a log in virtual time.
@@ -120,7 +122,7 @@ func newWorld(t *testing.T, s *Scenario) *world {
 	must(err)
 	set, err := rule.Parse(w.schema, map[string][]byte{"rules.yaml": []byte(rules)})
 	must(err)
-	w.engine, err = engine.New(set, engine.Options{})
+	w.engine, err = engine.New(set, engine.Options{ArchiveFrom: 2}) // few customers here have many events
 	must(err)
 	w.partition, err = kafka.Partitioner("murmur2")
 	must(err)

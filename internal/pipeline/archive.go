@@ -1,0 +1,82 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ruas/ruas/internal/engine"
+)
+
+// archiveMark begins the key of a customer's archive, in the view and, behind customerKey, on the state topic; the id follows. No id begins
+// with it: ids are UTF-8.
+const archiveMark = "\xff"
+
+// ArchiveOf tells whose archive stands under the key of a state; false: it is that of a customer's state.
+func ArchiveOf[T string | []byte](key T) (id T, archive bool) {
+	if len(key) > 0 && key[0] == archiveMark[0] {
+		return key[1:], true
+	}
+	return key, false
+}
+
+// archives gives what stands in archives beside states, nil where that is nothing, in one round trip for all that have one.
+func (s *session) archives(ctx context.Context, ids []string, states [][]byte) ([][]byte, error) {
+	var (
+		all   = make([][]byte, len(ids))
+		keys  []string
+		place []int
+	)
+	for i, value := range states {
+		if value == nil {
+			continue
+		}
+		_, state, err := SplitState(value)
+		if err != nil {
+			return nil, s.unreadable(ids[i], err)
+		}
+		if engine.Divided(state) {
+			keys, place = append(keys, archiveMark+ids[i]), append(place, i)
+		}
+	}
+	if len(keys) == 0 {
+		return all, nil
+	}
+	found, err := s.states(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	for i, archive := range found {
+		if archive == nil {
+			return nil, s.unreadable(ids[place[i]], errors.New("its archive is missing"))
+		}
+		all[place[i]] = archive
+	}
+	return all, nil
+}
+
+// states reads from the view what stands under keys.
+func (s *session) states(ctx context.Context, keys []string) (found [][]byte, err error) {
+	err = persist(ctx, s.tell, "reading from Redis", func() (err error) {
+		found, err = s.shard.Load(ctx, s.writer.fence(), keys)
+		return err
+	})
+	return found, err
+}
+
+// archive writes the ids of a customer's events to a record of their own, where that is worth it, and removes it where it is of no more use.
+func (s *session) archive(tx *Transaction, u *Update, room *arena, c *customer) {
+	id, was := c.id(), c.divided
+	var value []byte
+	if n := s.opt.Engine.ArchiveDue(&c.state); n > 0 {
+		value = room.keep(s.opt.Engine.Archive(&c.state, room.open(engine.ArchivedID*n)))
+	}
+	c.divided = s.opt.Engine.Archived(&c.state)
+	if value == nil && (!was || c.divided) {
+		return
+	}
+	key := append(append(room.open(2+len(id)), customerKey), archiveMark...)
+	key = room.keep(append(key, id...))
+	s.stateBytes += int64(len(value))
+	tx.State = append(tx.State, Message{Key: key, Value: value})
+	u.States = append(u.States, StateRecord{Key: key[1:], Value: value})
+}
