@@ -12,20 +12,17 @@ import (
 // Append writes a state; times count from base. Each part is written under the hash of its definition, so that a state that
 // other rules made is recognised part by part.
 func (p *Plan) Append(dst []byte, st *State, base int64) []byte {
-	n := 0
-	for s := range p.Kept(st) {
-		if !s.Blank() {
-			n++
-		}
-	}
-	dst = binary.AppendUvarint(dst, uint64(n))
+	count, n := len(dst), 0
+	dst = append(dst, 0) // room for how many there are
 	for s, slot := range p.Kept(st) {
 		if !s.Blank() {
 			start := len(dst)
 			dst = s.Append(beginPart(dst, p.series[slot].hash), base)
 			dst = endPart(dst, start)
+			n++
 		}
 	}
+	dst = putUint(dst, count, n)
 	n = 0
 	for _, a := range st.Accs {
 		if a != nil {
@@ -82,16 +79,20 @@ func beginPart(dst []byte, hash uint32) []byte {
 
 func endPart(dst []byte, start int) []byte {
 	start += 4
-	n := len(dst) - start - 1
+	return putUint(dst, start, len(dst)-start-1)
+}
+
+// putUint writes n where there is room for it in a byte; what is behind moves where it takes more.
+func putUint(dst []byte, at, n int) []byte {
 	if n < 0x80 {
-		dst[start] = byte(n)
+		dst[at] = byte(n)
 		return dst
 	}
 	var size [binary.MaxVarintLen64]byte
-	w := binary.PutUvarint(size[:], uint64(n))
-	dst = append(dst, size[:w-1]...) // room for the longer length
-	copy(dst[start+w:], dst[start+1:start+1+n])
-	copy(dst[start:], size[:w])
+	w, end := binary.PutUvarint(size[:], uint64(n)), len(dst)
+	dst = append(dst, size[:w-1]...)
+	copy(dst[at+w:], dst[at+1:end])
+	copy(dst[at:], size[:w])
 	return dst
 }
 
