@@ -113,7 +113,7 @@ func (k *Kafka) newConsumer(ids []string, gather time.Duration) (*consumer, erro
 // fewWorth.
 const (
 	fewRecords = 500
-	fewWorth   = 250 * time.Millisecond
+	fewWorth   = 60 * time.Millisecond
 )
 
 // run reads until ctx is done. It waits for no session: each has room for what comes, or is not read for.

@@ -12,11 +12,11 @@ func TestSeldom(t *testing.T) {
 		in   time.Duration
 		want time.Duration
 	}{
-		{100, 10 * time.Millisecond, 5 * time.Millisecond},   // 10,000 records a second
-		{40, 16 * time.Millisecond, 10 * time.Millisecond},   // 2,500
-		{1, 400 * time.Millisecond, 316 * time.Millisecond},  // 2.5
-		{0, 400 * time.Millisecond, 316 * time.Millisecond},  // nothing is as much as one
-		{400, 4 * time.Millisecond, 1581 * time.Microsecond}, // 100,000
+		{60, 10 * time.Millisecond, 3162 * time.Microsecond}, // 6,000 records a second
+		{15, 10 * time.Millisecond, 6324 * time.Microsecond}, // 1,500
+		{1, 600 * time.Millisecond, 190 * time.Millisecond},  // 1.7
+		{0, 600 * time.Millisecond, 190 * time.Millisecond},  // nothing is as much as one
+		{600, 4 * time.Millisecond, 632 * time.Microsecond},  // 150,000
 	} {
 		if got := seldom(x.n, x.in); got < x.want-x.want/100 || got > x.want+x.want/100 {
 			t.Errorf("%d records in %v: the next request after %v, want %v", x.n, x.in, got, x.want)

@@ -64,8 +64,8 @@ func (s *session) states(ctx context.Context, keys []string) (found [][]byte, er
 }
 
 // archive writes the ids of a customer's events to a record of their own, where that is worth it, and removes it where it is of no more use.
-func (s *session) archive(tx *Transaction, u *Update, room *arena, c *customer) {
-	id, was := c.id(), c.divided
+func (s *session) archive(tx *Transaction, u *Update, c *customer) {
+	room, id, was := &u.room, c.id(), c.divided
 	var value []byte
 	if n := s.opt.Engine.ArchiveDue(&c.state); n > 0 {
 		value = room.keep(s.opt.Engine.Archive(&c.state, room.open(engine.ArchivedID*n)))

@@ -30,4 +30,9 @@ func (a *arena) keep(piece []byte) []byte {
 }
 
 // reset takes all room back: every piece is done with.
-func (a *arena) reset() { a.free, a.used = nil, 0 }
+func (a *arena) reset() {
+	for _, chunk := range a.chunks[:a.used] {
+		spoil(chunk[:cap(chunk)])
+	}
+	a.free, a.used = nil, 0
+}

@@ -49,7 +49,7 @@ func (s *session) commit(ctx context.Context, b *batch) error {
 	s.published = max(s.published, end.Changes)
 	update.To = s.meta(task)
 	select {
-	case s.writer.queue <- numbered{b.number, update, s.traceCommitted(b, tx)}:
+	case s.writer.queue <- numbered{b.number, []*Update{update}, s.traceCommitted(b, tx)}:
 		s.queued = b.number
 	case err := <-s.writer.failed:
 		return err
@@ -61,7 +61,7 @@ func (s *session) commit(ctx context.Context, b *batch) error {
 	return nil
 }
 
-// commitRoom is what one commit after the other uses. States have room of their own: the view still reads them when the next batch is
+// commitRoom is what one commit after the other uses. States have the room of their update: the view still reads them when the next batch is
 // committed.
 type commitRoom struct {
 	changes []Message
@@ -175,8 +175,9 @@ func (s *session) deadLetters(b *batch) []Message {
 
 // stateMessages encodes the customers that changed into the transaction, and into the update of the view.
 func (s *session) stateMessages(b *batch, tx *Transaction) *Update {
-	var room arena
-	u := &Update{States: make([]StateRecord, 0, len(b.touched))}
+	u := s.writer.blank()
+	room := &u.room
+	u.States = slices.Grow(u.States, len(b.touched))
 	clear(s.room.state[:cap(s.room.state)])
 	s.room.state = slices.Grow(s.room.state[:0], len(b.touched)+1) // and now and then an archive
 	tx.State = s.room.state
@@ -186,7 +187,7 @@ func (s *session) stateMessages(b *batch, tx *Transaction) *Update {
 				s.fetched += next.state.Fetch()
 			}
 		}
-		s.archive(tx, u, &room, c)
+		s.archive(tx, u, c)
 		var value []byte
 		if !c.state.Empty() {
 			value = room.keep(s.opt.Engine.Encode(&c.state, joinState(c.generation, room.open(c.size+64))))

@@ -15,19 +15,18 @@ const (
 
 // gather waits a little for updates that follow the first one.
 func (w *writer) gather(ctx context.Context, first numbered) numbered {
-	states := len(first.update.States)
+	states := len(first.updates[0].States)
 	if states >= gatherMost {
 		return first
 	}
-	list := []*Update{first.update}
 	over := time.NewTimer(gatherFor)
 	defer over.Stop()
 	for states < gatherMost {
 		select {
 		case next := <-w.queue:
-			list = append(list, next.update)
-			first.number, first.traced = next.number, append(first.traced, next.traced...)
-			states += len(next.update.States)
+			first.number, first.updates = next.number, append(first.updates, next.updates...)
+			first.traced = append(first.traced, next.traced...)
+			states += len(next.updates[0].States)
 			continue
 		case <-w.hurry:
 		case <-over.C:
@@ -35,7 +34,6 @@ func (w *writer) gather(ctx context.Context, first numbered) numbered {
 		}
 		break
 	}
-	first.update = merged(list)
 	return first
 }
 

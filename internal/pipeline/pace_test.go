@@ -17,8 +17,8 @@ func TestGathering(t *testing.T) {
 		{50 * time.Millisecond, 0, 10 * time.Millisecond}, // what time alone moves waits for no company
 		{50 * time.Millisecond, 1, 50 * time.Millisecond},
 		{50 * time.Millisecond, 20, 50 * time.Millisecond},
-		{50 * time.Millisecond, 50, 20 * time.Millisecond},
-		{50 * time.Millisecond, 500, 2 * time.Millisecond},
+		{50 * time.Millisecond, 50, 14 * time.Millisecond},
+		{50 * time.Millisecond, 500, 1400 * time.Microsecond},
 		{5 * time.Millisecond, 0, 5 * time.Millisecond},
 		{5 * time.Millisecond, 50, 5 * time.Millisecond},
 	} {

@@ -148,11 +148,8 @@ func (s *session) pace() {
 	if s.opt.BatchEvery == 0 {
 		return
 	}
-	took := s.committed.Sub(s.begun)
-	rested := took + min(took, restMost)
 	for {
-		since := time.Since(s.begun)
-		rest := max(rested, s.gathering(s.ready())) - since
+		rest := s.gathering(s.ready()) - time.Since(s.begun)
 		if rest <= 0 || s.ready() >= paceMost {
 			return
 		}
@@ -176,9 +173,7 @@ const (
 	// one began, is paceWorth: where n come a second, transactions begin every √(paceWorth/n), which is the least of what waiting and
 	// transactions cost together, as of stock and orders (Harris, How Many Parts to Make at Once, 1913).
 	paceMost  = 1000
-	paceWorth = time.Second
-	// restMost is for how long at most a broker is left to others after a transaction; else it is for as long as that took.
-	restMost = 15 * time.Millisecond
+	paceWorth = 700 * time.Millisecond
 )
 
 // gathering is how long after the beginning of a transaction the next one begins, where n inputs wait for it.

@@ -74,6 +74,19 @@ type Update struct {
 	Exact []Deadline
 	// Joined and Left change the index of members.
 	Joined, Left []Membership
+
+	room arena // of the states
+}
+
+// empty makes an update that is written the room of the next one.
+func (u *Update) empty() {
+	clear(u.States)
+	clear(u.Sooner)
+	clear(u.Exact)
+	clear(u.Joined)
+	clear(u.Left)
+	u.room.reset()
+	*u = Update{States: u.States[:0], Sooner: u.Sooner[:0], Exact: u.Exact[:0], Joined: u.Joined[:0], Left: u.Left[:0], room: u.room}
 }
 
 // Deadline is the moment at which a customer is looked at, whether or not an event comes.

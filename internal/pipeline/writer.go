@@ -12,6 +12,7 @@ type writer struct {
 	shard   Shard
 	epoch   int64
 	queue   chan numbered
+	spare   chan *Update  // that are written, for those to come
 	hurry   chan struct{} // somebody waits for what is queued
 	failed  chan error    // ErrStale, once
 	written atomic.Uint64 // number of the last batch that the view has
@@ -21,10 +22,11 @@ type writer struct {
 	traced  func(*Traced)
 }
 
+// numbered is what one batch changes, or several that follow each other; number is that of the last.
 type numbered struct {
-	number uint64
-	update *Update
-	traced []*Traced
+	number  uint64
+	updates []*Update
+	traced  []*Traced
 }
 
 const (
@@ -35,7 +37,7 @@ const (
 )
 
 func newWriter(shard Shard, fence Fence, tell func(string, error), observe func(time.Duration)) *writer {
-	w := &writer{shard: shard, epoch: fence.Epoch, queue: make(chan numbered, writerQueue), failed: make(chan error, 1), tell: tell, observe: observe, hurry: make(chan struct{}, 1)}
+	w := &writer{shard: shard, epoch: fence.Epoch, queue: make(chan numbered, writerQueue), spare: make(chan *Update, writerQueue), failed: make(chan error, 1), tell: tell, observe: observe, hurry: make(chan struct{}, 1)}
 	w.applied.Store(fence.Applied)
 	return w
 }
@@ -76,15 +78,33 @@ func (w *writer) run(ctx context.Context) {
 
 func (w *writer) write(ctx context.Context, next numbered) error {
 	start := time.Now()
-	err := persist(ctx, w.tell, "writing to Redis", func() error { return w.shard.Write(ctx, next.update) })
+	update := merged(next.updates)
+	err := persist(ctx, w.tell, "writing to Redis", func() error { return w.shard.Write(ctx, update) })
 	if err != nil {
 		return err
 	}
-	w.applied.Store(next.update.To.Applied)
+	w.applied.Store(update.To.Applied)
 	w.written.Store(next.number)
 	w.observe(time.Since(start))
 	w.traceWritten(next.traced, start)
+	for _, u := range next.updates {
+		u.empty()
+		select {
+		case w.spare <- u:
+		default:
+		}
+	}
 	return nil
+}
+
+// blank gives an update that has nothing.
+func (w *writer) blank() *Update {
+	select {
+	case u := <-w.spare:
+		return u
+	default:
+		return new(Update)
+	}
 }
 
 // fence is what the view holds at least.

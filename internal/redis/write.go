@@ -42,17 +42,21 @@ func (s *shard) Write(ctx context.Context, u *pipeline.Update) error {
 	})
 }
 
+// stateBytes is a key or a value of a state as an argument of a command: the client asks for its bytes, where a slice of them would take an
+// allocation for its place in an interface.
+type stateBytes []byte
+
+// MarshalBinary implements encoding.BinaryMarshaler.
+func (b *stateBytes) MarshalBinary() ([]byte, error) { return *b, nil }
+
 func (s *shard) writeStates(ctx context.Context, p goredis.Pipeliner, states []pipeline.StateRecord) {
 	var (
-		set [stateKeys]words
-		del [stateKeys][]string
+		count [stateKeys]int
+		set   [stateKeys][]any
+		del   [stateKeys][]string
 	)
 	for i := range states {
-		r := &states[i]
-		set[stateKey(r.Key)].count(2, len(r.Key)+len(r.Value))
-	}
-	for n := range set {
-		set[n].grow()
+		count[stateKey(states[i].Key)]++
 	}
 	for i := range states {
 		r := &states[i]
@@ -61,14 +65,14 @@ func (s *shard) writeStates(ctx context.Context, p goredis.Pipeliner, states []p
 			del[n] = append(del[n], string(r.Key))
 			continue
 		}
-		set[n].text.Write(r.Key)
-		set[n].end()
-		set[n].text.Write(r.Value)
-		set[n].end()
+		if set[n] == nil {
+			set[n] = append(make([]any, 0, 2+2*count[n]), "hset", s.keys.states[n])
+		}
+		set[n] = append(set[n], (*stateBytes)(&r.Key), (*stateBytes)(&r.Value))
 	}
 	for n, key := range s.keys.states {
-		if args := set[n].args(); len(args) > 0 {
-			p.HSet(ctx, key, args...)
+		if len(set[n]) > 0 {
+			_ = p.Process(ctx, goredis.NewIntCmd(ctx, set[n]...)) // as HSet does, but for a copy of the arguments; a pipeline has no error yet
 		}
 		if len(del[n]) > 0 {
 			p.HDel(ctx, key, del[n]...)
