@@ -15,8 +15,8 @@ func TestGathering(t *testing.T) {
 		{0, 0, 0},
 		{0, 500, 0},
 		{50 * time.Millisecond, 0, 10 * time.Millisecond}, // what time alone moves waits for no company
-		{50 * time.Millisecond, 1, 50 * time.Millisecond},
-		{50 * time.Millisecond, 20, 50 * time.Millisecond},
+		{50 * time.Millisecond, 14, 50 * time.Millisecond},
+		{50 * time.Millisecond, 20, 35 * time.Millisecond},
 		{50 * time.Millisecond, 50, 14 * time.Millisecond},
 		{50 * time.Millisecond, 500, 1400 * time.Microsecond},
 		{5 * time.Millisecond, 0, 5 * time.Millisecond},
