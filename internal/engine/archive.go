@@ -71,23 +71,37 @@ func (e *Engine) remembered(c *Customer, s *feature.Series) (from, fresh int) {
 
 var errNoArchive = errors.New("the ids of a customer's events are missing")
 
+// complete refuses a state that is divided, without its archive.
+func complete(state, archive []byte) error {
+	if Divided(state) && archive == nil {
+		return errNoArchive
+	}
+	return nil
+}
+
 // readArchive reads the newest n ids of an archive.
 func (e *Engine) readArchive(c *Customer, archive []byte, n int64) error {
 	var s feature.Series
 	e.openSeen(c, &s)
 	r := feature.NewReader(archive)
-	if v := r.Byte(); v > archiveVersion {
+	switch v := r.Byte(); {
+	case v > archiveVersion:
 		return ErrVersion
+	case v == 0:
+		r.Fail()
 	}
 	at, has := r.Int(), r.Count()
 	for skip := int64(has) - n; has > 0 && r.Err() == nil; has-- {
-		id := r.Uint64()
-		if at += r.Natural(); skip > 0 {
+		id, last := r.Uint64(), at
+		switch at += r.Natural(); {
+		case at < last:
+			r.Fail()
+		case skip > 0:
 			skip--
-			continue
+		default:
+			n--
+			e.remember(c, &s, id, at)
 		}
-		n--
-		e.remember(c, &s, id, at)
 	}
 	if r.Err() != nil || r.Rest() > 0 || n != 0 {
 		return fmt.Errorf("reading the ids of a customer's events: %w", feature.ErrTruncated)

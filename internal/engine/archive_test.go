@@ -184,7 +184,14 @@ func TestDamagedArchives(t *testing.T) {
 				return
 			}
 			b.eng.accept(read, seed, read.at+1)
-			b.eng.Encode(read, nil)
+			var again stored
+			if again.store(b.eng, read); b.eng.ArchiveDue(read) == 0 {
+				again.archive = b.eng.Archive(read, nil)
+				again.state = b.eng.Encode(read, nil)
+			}
+			if err := b.eng.DecodeInto(new(Customer), "c1", again.state, again.archive); err != nil {
+				t.Fatalf("seed %d: what was stored again gives %v\n%s", seed, err, dump(bad))
+			}
 		}()
 	}
 }

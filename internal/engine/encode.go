@@ -136,8 +136,8 @@ func (e *Engine) Decode(id string, b []byte) (*Customer, error) {
 // DecodeInto reads what Encode wrote, and what Archive did, where the state is Divided, for those who step on and keep customers inside of
 // something larger. ErrVersion: a newer release wrote it. After an error c is of no use.
 func (e *Engine) DecodeInto(c *Customer, id string, b, archive []byte) error {
-	if Divided(b) && archive == nil {
-		return errNoArchive
+	if err := complete(b, archive); err != nil {
+		return err
 	}
 	return e.decode(c, id, b, archive, e.read)
 }
@@ -166,6 +166,9 @@ func (e *Engine) decode(c *Customer, id string, b, archive []byte, read func(c *
 		c.more().shed = r.Natural()
 	}
 	e.readMembers(c, r)
+	if (v == versionDivided) != (flags&hasArchive != 0) {
+		r.Fail()
+	}
 	if flags&hasArchive != 0 {
 		if n := r.Natural(); archive != nil {
 			if err := e.readArchive(c, archive, n); err != nil {

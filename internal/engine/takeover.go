@@ -34,8 +34,8 @@ func (e *Engine) Takeover(catalog []byte, clock int64) (*Takeover, error) {
 
 // DecodeInto is Engine.DecodeInto for a state that was made under the other rules. It gives the same whenever it is asked.
 func (t *Takeover) DecodeInto(c *Customer, id string, b, archive []byte) error {
-	if Divided(b) && archive == nil {
-		return errNoArchive
+	if err := complete(b, archive); err != nil {
+		return err
 	}
 	e := t.engine
 	return e.decode(c, id, b, archive, func(c *Customer, r *feature.Reader, unknown plan.Since) {

@@ -9,11 +9,15 @@ type arena struct {
 
 const arenaChunk = 64 << 10
 
-// open returns an empty slice with room for about n bytes. What was appended to it is to be kept before the next is opened.
+// open returns an empty slice with room for about n bytes. What was appended to it is to be kept before the next is opened. What is larger
+// than a chunk gets room of its own, once: chunks that are skipped for it would add up.
 func (a *arena) open(n int) []byte {
+	if n > arenaChunk {
+		return make([]byte, 0, n)
+	}
 	for cap(a.free) < n {
 		if a.used == len(a.chunks) {
-			a.chunks = append(a.chunks, make([]byte, 0, max(n, arenaChunk)))
+			a.chunks = append(a.chunks, make([]byte, 0, arenaChunk))
 		}
 		a.free = a.chunks[a.used]
 		a.used++

@@ -16,8 +16,8 @@ const (
 	taskKey     = "t"
 )
 
-// recordVersion is that of TaskRecord. A greater one is refused.
-const recordVersion = 2
+// recordVersion is that of TaskRecord, and of the records beside it: 3 where archives may stand there. A greater one is refused.
+const recordVersion = 3
 
 // TaskRecord is what a task commits about itself with every transaction, beside the customers' states.
 type TaskRecord struct {

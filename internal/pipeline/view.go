@@ -78,8 +78,18 @@ type Update struct {
 	room arena // of the states
 }
 
+// spareChunks and spareStates are the most that an update keeps for the next one: what a large batch took beyond that is let go of.
+const (
+	spareChunks = 4 << 20 / arenaChunk
+	spareStates = 1 << 15
+)
+
 // empty makes an update that is written the room of the next one.
 func (u *Update) empty() {
+	if len(u.room.chunks) > spareChunks || cap(u.States) > spareStates {
+		*u = Update{}
+		return
+	}
 	clear(u.States)
 	clear(u.Sooner)
 	clear(u.Exact)

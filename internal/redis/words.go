@@ -11,8 +11,8 @@ type words struct {
 	size int // of their text
 }
 
-// count says that n more arguments will come, of so many bytes.
-func (w *words) count(n, size int) { w.n, w.size = w.n+n, w.size+size }
+// count says that one more argument will come, of so many bytes.
+func (w *words) count(size int) { w.n, w.size = w.n+1, w.size+size }
 
 // grow makes room for what was counted.
 func (w *words) grow() {

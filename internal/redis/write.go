@@ -129,7 +129,7 @@ func memberWords(list []pipeline.Membership) *[memberKeys]words {
 	var w [memberKeys]words
 	for i := range list {
 		m := &list[i]
-		w[memberKey(m.Segment)].count(1, len(m.Segment)+1+len(m.Customer))
+		w[memberKey(m.Segment)].count(len(m.Segment) + 1 + len(m.Customer))
 	}
 	for n := range w {
 		w[n].grow()
