@@ -77,7 +77,7 @@ func New(opt Options) *Metrics {
 		warming:      gauges("segment_warming", "1 for a segment that cannot be decided of every customer yet, because the rules changed: memberships stand meanwhile.", "segment", "partition"),
 		fired:        counter("deadlines_fired_total", "Customers who were looked at because their moment had come."),
 		customers:    counter("states_written_total", "Customers' states written."),
-		stateBytes:   counter("state_bytes_written_total", "Size of the states written; by states_written_total it gives the size of a customer's state."),
+		stateBytes:   counter("state_bytes_written_total", "Size of the states written, with their archives; by states_written_total it gives what a write of a customer's state takes."),
 		shed:         counter("state_shed_total", "Entries that the bounds pushed out of customers' states while a rule still asked for them: answers about these customers are approximate."),
 		transactions: histogram("transaction_seconds", "Time of a Kafka transaction, from its first record to its commit."),
 		writes:       histogram("redis_write_seconds", "Time of writing a batch to Redis."),

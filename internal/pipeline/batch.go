@@ -67,6 +67,7 @@ type batch struct {
 	rescheduled []*customer // their deadline alone
 	forgotten   []Forgotten
 	all         bool // the list of each customer who is touched is written
+	stored      int  // customers' states, written or removed
 	bytes       int  // about what will be written
 }
 

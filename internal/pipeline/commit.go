@@ -203,6 +203,7 @@ func (s *session) stateMessages(b *batch, tx *Transaction) *Update {
 		id := c.id()
 		key := room.keep(append(append(room.open(1+len(id)), customerKey), id...))
 		tx.State = append(tx.State, Message{Key: key, Value: value})
+		b.stored++
 		u.States = append(u.States, StateRecord{Key: key[1:], Value: value})
 		s.deadline(u, c)
 	}

@@ -29,7 +29,7 @@ type Committed struct {
 	Joins   []int // by segment, in the engine's order
 	Leaves  []int
 	Reasons map[string]int // dead letters
-	// Customers is how many states were written, StateBytes how large they are together.
+	// Customers is how many states were written, StateBytes how large they are together, with the archives that were written beside them.
 	Customers  int
 	StateBytes int64
 	// Shed counts the entries that the bounds pushed out of states while a rule still asked for them.
@@ -52,7 +52,7 @@ func (nobody) Released(int32)                  {}
 func (s *session) report(b *batch, tx *Transaction, took time.Duration) {
 	c := Committed{
 		Events: b.events[:s.merge.timed()], Joins: make([]int, len(s.segments)), Leaves: make([]int, len(s.segments)),
-		Customers: len(tx.State) - 1, StateBytes: s.stateBytes, Shed: s.shed, Due: b.fired, Took: took,
+		Customers: b.stored, StateBytes: s.stateBytes, Shed: s.shed, Due: b.fired, Took: took,
 	}
 	s.stateBytes, s.shed = 0, 0
 	events := 0

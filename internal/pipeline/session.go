@@ -51,7 +51,7 @@ type session struct {
 	begun      time.Time // the newest transaction
 	committed  time.Time
 	compared   time.Time // when the worker's clock was last compared with the broker's
-	stateBytes int64     // encoded by the batch in hand
+	stateBytes int64     // encoded by the batch in hand, archives too
 	fetched    uint64    // keeps the compiler from leaving out fetch
 	shed       int64     // entries that the bounds pushed out in the batch in hand
 	traced     *Traced   // how the batch in hand goes; nil: nobody asked

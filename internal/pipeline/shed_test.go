@@ -13,15 +13,18 @@ import (
 	"github.com/ruas/ruas/internal/rule"
 )
 
-// shedding is an observer that adds up what states shed.
-type shedding struct{ entries atomic.Int64 }
+// shedding is an observer that adds up what states shed, and counts them.
+type shedding struct{ entries, states atomic.Int64 }
 
-func (o *shedding) Committed(_ int32, c pipeline.Committed) { o.entries.Add(c.Shed) }
-func (*shedding) Written(int32, time.Duration)              {}
-func (*shedding) Lag(int32, string, int64)                  {}
-func (*shedding) Clock(int32, int64, int)                   {}
-func (*shedding) Warming(int32, []engine.Warming)           {}
-func (*shedding) Released(int32)                            {}
+func (o *shedding) Committed(_ int32, c pipeline.Committed) {
+	o.entries.Add(c.Shed)
+	o.states.Add(int64(c.Customers))
+}
+func (*shedding) Written(int32, time.Duration)    {}
+func (*shedding) Lag(int32, string, int64)        {}
+func (*shedding) Clock(int32, int64, int)         {}
+func (*shedding) Warming(int32, []engine.Warming) {}
+func (*shedding) Released(int32)                  {}
 
 func TestWhatStatesShedIsTold(t *testing.T) {
 	const rules = "segments:\n  spender:\n    when: purchase.last(\"90d\").sum(p, p.amount) > 100.0\n"
@@ -53,13 +56,16 @@ func TestWhatStatesShedIsTold(t *testing.T) {
 		w.end()
 	}
 	shed := make(map[string]int64)
+	states, archives := int64(0), 0
 	for _, rec := range r.read("segment-state") {
 		if len(rec.Key) < 2 {
 			continue // the task's own
 		}
 		if _, archive := pipeline.ArchiveOf(rec.Key[1:]); archive {
+			archives++
 			continue
 		}
+		states++
 		_, state, err := pipeline.SplitState(rec.Value)
 		if err != nil {
 			t.Fatal(err)
@@ -76,5 +82,8 @@ func TestWhatStatesShedIsTold(t *testing.T) {
 	}
 	if got := told.entries.Load(); got != want || want < 6*100 {
 		t.Errorf("told of %d entries shed, want %d, and at least 600", got, want)
+	}
+	if got := told.states.Load(); got != states || archives == 0 {
+		t.Errorf("told of %d states, want %d, beside %d archives, at least one", got, states, archives)
 	}
 }

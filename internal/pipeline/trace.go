@@ -59,7 +59,7 @@ func (s *session) traceCommitted(b *batch, tx *Transaction) []*Traced {
 	}
 	s.traced = nil
 	t.Parts[Committing].Ended = s.committed
-	t.Inputs, t.Due, t.Customers, t.Changes, t.DeadLetters = b.count, b.fired, len(tx.State)-1, len(tx.Changes), len(tx.DeadLetters)
+	t.Inputs, t.Due, t.Customers, t.Changes, t.DeadLetters = b.count, b.fired, b.stored, len(tx.Changes), len(tx.DeadLetters)
 	return []*Traced{t}
 }
 
