@@ -76,3 +76,25 @@ func TestSlabsAreUsedAgain(t *testing.T) {
 	holds(bad, 1)
 	holds(large, 2)
 }
+
+// TestLargeUpdatesLetGo empties updates, of which the next ones are made: each list is kept, and none of them for good that was once large.
+func TestLargeUpdatesLetGo(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1, spareEntries, spareEntries + 1} {
+		u := &Update{
+			States: make([]StateRecord, n), Sooner: make([]Deadline, n), Exact: make([]Deadline, n), Joined: make([]Membership, n), Left: make([]Membership, n),
+		}
+		u.empty()
+		want := n
+		if n > spareEntries {
+			want = 0
+		}
+		for list, kept := range map[string]int{
+			"states": cap(u.States), "sooner": cap(u.Sooner), "exact": cap(u.Exact), "joined": cap(u.Joined), "left": cap(u.Left),
+		} {
+			if kept != want {
+				t.Errorf("of %d %s an update keeps room for %d, want %d", n, list, kept, want)
+			}
+		}
+	}
+}

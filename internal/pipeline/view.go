@@ -78,25 +78,31 @@ type Update struct {
 	room arena // of the states
 }
 
-// spareChunks and spareStates are the most that an update keeps for the next one: what a large batch took beyond that is let go of.
+// spareChunks, and spareEntries of each list, are the most that an update keeps for the next one: what a large batch took beyond that is
+// let go of.
 const (
-	spareChunks = 4 << 20 / arenaChunk
-	spareStates = 1 << 15
+	spareChunks  = 4 << 20 / arenaChunk
+	spareEntries = 1 << 15
 )
 
 // empty makes an update that is written the room of the next one.
 func (u *Update) empty() {
-	if len(u.room.chunks) > spareChunks || cap(u.States) > spareStates {
-		*u = Update{}
-		return
-	}
-	clear(u.States)
-	clear(u.Sooner)
-	clear(u.Exact)
-	clear(u.Joined)
-	clear(u.Left)
 	u.room.reset()
-	*u = Update{States: u.States[:0], Sooner: u.Sooner[:0], Exact: u.Exact[:0], Joined: u.Joined[:0], Left: u.Left[:0], room: u.room}
+	if len(u.room.chunks) > spareChunks {
+		u.room = arena{}
+	}
+	*u = Update{
+		States: spared(u.States), Sooner: spared(u.Sooner), Exact: spared(u.Exact), Joined: spared(u.Joined), Left: spared(u.Left), room: u.room,
+	}
+}
+
+// spared is a list without what it held, where it is not too large to be kept.
+func spared[T any](list []T) []T {
+	if cap(list) > spareEntries {
+		return nil
+	}
+	clear(list)
+	return list[:0]
 }
 
 // Deadline is the moment at which a customer is looked at, whether or not an event comes.
