@@ -52,7 +52,7 @@ type customers struct {
 	free   []uint32 // places that were let go of
 	n      int      // customers
 	hand   uint32
-	// whole says that nobody is known who is not in memory: the partition number had no customers, and none was let go of.
+	// whole says that nobody is known who is not in memory: the state topic had no record, and none was let go of.
 	whole bool
 }
 

@@ -76,13 +76,15 @@ func (s *session) recover(ctx, background context.Context) error {
 	return s.startFeed(background)
 }
 
-// lastRecord looks for the newest task record, from the end backwards: there is one with every transaction.
+// lastRecord looks for the newest task record, from the end backwards: there is one with every transaction. Where there is none, the tail of
+// the log may be lost, and customers be there all the same: there is nobody only where there is no record at all.
 func (s *session) lastRecord(ctx context.Context, first, end int64) error {
 	for back := int64(64); ; back *= 8 {
 		from := max(first, end-back)
 		s.record = firstRecord()
-		found := false
+		found, nothing := false, true
 		err := s.part.ReadState(ctx, from, end, func(r StateRecord) (err error) {
+			nothing = false
 			if string(r.Key) == taskKey {
 				found = true
 				s.record, err = ParseTaskRecord(r.Value)
@@ -93,6 +95,7 @@ func (s *session) lastRecord(ctx context.Context, first, end int64) error {
 			return err
 		}
 		if found || from == first {
+			s.customers.whole = nothing
 			break
 		}
 	}
@@ -115,7 +118,6 @@ func (s *session) prepareSources(ctx context.Context) error {
 		return err
 	}
 	fresh := s.record.Epoch == 0
-	s.customers.whole = fresh
 	s.merge = &merge{lanes: make([]lane, len(s.opt.Sources)), records: s.opt.Records}
 	if s.opt.Forget != "" {
 		s.merge.forget = &s.merge.lanes[len(s.merge.lanes)-1]
