@@ -15,21 +15,24 @@ import (
 // DefaultArchiveFrom is the least number of fresh ids for which an archive is written.
 const DefaultArchiveFrom = 32
 
-// ArchiveDue gives how many ids of c's events are to be archived now; 0: what was archived before, or nothing, still does. A write of n ids each
-// f events costs n/f an event, and the fresh ones f/2 with every event: together least where f² = 2n (Harris, How Many Parts to Make at
-// Once, 1913).
+// ArchiveDue gives about how many bytes the archive takes that is to be written now; 0: what was archived before, or nothing, still does. A
+// write of n ids each f events costs n/f an event, and the fresh ones f/2 with every event: together least where f² = 2n (Harris, How Many
+// Parts to Make at Once, 1913).
 func (e *Engine) ArchiveDue(c *Customer) int {
+	if int(c.fresh) < e.archiveFrom { // as for most: their ids need not be looked at
+		return 0
+	}
 	var s feature.Series
 	from, fresh := e.remembered(c, &s)
 	n, f := s.Len()-from, s.Len()-fresh
 	if f < e.archiveFrom || f*f < 2*n {
 		return 0
 	}
-	return n
+	return n * archivedID
 }
 
-// ArchivedID is about what an id takes of an archive, in bytes.
-const ArchivedID = 8 + 3
+// archivedID is about what an id takes of an archive, in bytes.
+const archivedID = 8 + 3
 
 // Archive appends the ids of c's events to dst, as a record of their own: there is one at least. Encode leaves them out from now on.
 func (e *Engine) Archive(c *Customer, dst []byte) []byte {

@@ -65,14 +65,15 @@ func (s *session) states(ctx context.Context, keys []string) (found [][]byte, er
 
 // archive writes the ids of a customer's events to a record of their own, where that is worth it, and removes it where it is of no more use.
 func (s *session) archive(tx *Transaction, u *Update, c *customer) {
-	room, id, was := &u.room, c.id(), c.divided
+	room, id := &u.room, c.id()
 	var value []byte
-	if n := s.opt.Engine.ArchiveDue(&c.state); n > 0 {
-		value = room.keep(s.opt.Engine.Archive(&c.state, room.open(engine.ArchivedID*n)))
-	}
-	c.divided = s.opt.Engine.Archived(&c.state)
-	if value == nil && (!was || c.divided) {
+	switch due := s.opt.Engine.ArchiveDue(&c.state); {
+	case due > 0:
+		value, c.divided = room.keep(s.opt.Engine.Archive(&c.state, room.open(due))), true
+	case !c.divided || s.opt.Engine.Archived(&c.state):
 		return
+	default:
+		c.divided = false
 	}
 	key := append(append(room.open(2+len(id)), customerKey), archiveMark...)
 	key = room.keep(append(key, id...))

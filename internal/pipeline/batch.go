@@ -282,7 +282,7 @@ func (s *session) touch(b *batch, c *customer) {
 	if c.batch != b.number {
 		c.batch = b.number
 		b.touched = append(b.touched, c)
-		b.bytes += c.size + 64 + engine.ArchivedID*s.opt.Engine.ArchiveDue(&c.state)
+		b.bytes += c.size + 64 + s.opt.Engine.ArchiveDue(&c.state)
 	}
 	if s.timers.set(c, c.due()) {
 		c.fired = true
