@@ -41,7 +41,7 @@ func (s *session) archives(ctx context.Context, ids []string, states [][]byte) (
 	if len(keys) == 0 {
 		return all, nil
 	}
-	found, err := s.states(ctx, keys)
+	found, err := s.states(ctx, s.writer.fence(), keys)
 	if err != nil {
 		return nil, err
 	}
@@ -54,10 +54,10 @@ func (s *session) archives(ctx context.Context, ids []string, states [][]byte) (
 	return all, nil
 }
 
-// states reads from the view what stands under keys.
-func (s *session) states(ctx context.Context, keys []string) (found [][]byte, err error) {
+// states reads what stands under keys from the view, as of least or later.
+func (s *session) states(ctx context.Context, least Fence, keys []string) (found [][]byte, err error) {
 	err = persist(ctx, s.tell, "reading from Redis", func() (err error) {
-		found, err = s.shard.Load(ctx, s.writer.fence(), keys)
+		found, err = s.shard.Load(ctx, least, keys)
 		return err
 	})
 	return found, err

@@ -58,11 +58,7 @@ func (r *replayer) write(ctx context.Context, next int64, building bool) error {
 			ids = append(ids, id)
 		}
 	}
-	var before [][]byte
-	err := persist(ctx, s.tell, "reading from Redis", func() (err error) {
-		before, err = s.shard.Load(ctx, s.fence, ids)
-		return err
-	})
+	before, err := s.states(ctx, s.fence, ids)
 	if err != nil {
 		return err
 	}

@@ -297,7 +297,7 @@ func (s *session) loadAll(ids []string) error {
 		}
 		return nil
 	}
-	states, err := s.states(s.stopping, ids)
+	states, err := s.states(s.stopping, s.writer.fence(), ids)
 	if err != nil {
 		return err
 	}
