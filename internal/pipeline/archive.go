@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 
 	"github.com/ruas/ruas/internal/engine"
 )
@@ -19,8 +18,8 @@ func ArchiveOf[T string | []byte](key T) (id T, archive bool) {
 	return key, false
 }
 
-// archives gives what stands in archives beside states, nil where that is nothing, in one round trip for all that have one.
-func (s *session) archives(ctx context.Context, ids []string, states [][]byte) ([][]byte, error) {
+// loadArchives gives what stands in archives beside states, nil where that is nothing, in one round trip for all that have one.
+func (s *session) loadArchives(ctx context.Context, ids []string, states [][]byte) ([][]byte, error) {
 	var (
 		all   = make([][]byte, len(ids))
 		keys  []string
@@ -30,11 +29,7 @@ func (s *session) archives(ctx context.Context, ids []string, states [][]byte) (
 		if value == nil {
 			continue
 		}
-		_, state, err := SplitState(value)
-		if err != nil {
-			return nil, s.unreadable(ids[i], err)
-		}
-		if engine.Divided(state) {
+		if _, state, err := SplitState(value); err == nil && engine.Divided(state) { // what cannot be read, adopt refuses
 			keys, place = append(keys, archiveMark+ids[i]), append(place, i)
 		}
 	}
@@ -46,9 +41,6 @@ func (s *session) archives(ctx context.Context, ids []string, states [][]byte) (
 		return nil, err
 	}
 	for i, archive := range found {
-		if archive == nil {
-			return nil, s.unreadable(ids[place[i]], errors.New("its archive is missing"))
-		}
 		all[place[i]] = archive
 	}
 	return all, nil

@@ -288,25 +288,27 @@ func (s *session) load(b *batch) error {
 }
 
 // loadAll brings customers that are not in memory there. The view need not be asked for those whom it cannot have.
-func (s *session) loadAll(ids []string) error {
-	if s.customers.whole {
-		for _, id := range ids {
-			if _, err := s.adopt(id, nil, nil); err != nil {
-				return err
-			}
+func (s *session) loadAll(ids []string) (err error) {
+	states := make([][]byte, len(ids))
+	if !s.customers.whole {
+		if states, err = s.states(s.stopping, s.writer.fence(), ids); err != nil {
+			return err
 		}
-		return nil
 	}
-	states, err := s.states(s.stopping, s.writer.fence(), ids)
-	if err != nil {
-		return err
-	}
-	archives, err := s.archives(s.stopping, ids, states)
+	return s.adoptAll(s.stopping, ids, states)
+}
+
+// adoptAll brings customers into memory as the view holds them, with their archives; nil is the state of one whom it does not hold.
+func (s *session) adoptAll(ctx context.Context, ids []string, states [][]byte) error {
+	archives, err := s.loadArchives(ctx, ids, states)
 	if err != nil {
 		return err
 	}
 	for i, id := range ids {
-		if _, err := s.adopt(id, states[i], archives[i]); err != nil {
+		if s.customers.get(id) != nil { // a scan may give one twice
+			continue
+		}
+		if err := s.adopt(id, states[i], archives[i]); err != nil {
 			return err
 		}
 	}
@@ -314,7 +316,7 @@ func (s *session) loadAll(ids []string) error {
 }
 
 // adopt decodes a customer as the view holds it.
-func (s *session) adopt(id string, value, archive []byte) (*customer, error) {
+func (s *session) adopt(id string, value, archive []byte) error {
 	c := s.customers.add(id)
 	c.generation, c.size = s.record.Generation, len(value)
 	if value == nil {
@@ -322,21 +324,21 @@ func (s *session) adopt(id string, value, archive []byte) (*customer, error) {
 	} else {
 		generation, state, err := SplitState(value)
 		if err != nil {
-			return nil, s.unreadable(id, err)
+			return s.unreadable(id, err)
 		}
 		c.generation = generation
 		decode, err := s.decodeOf(generation)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if err = decode(&c.state, id, state, archive); err != nil {
-			return nil, s.unreadable(id, err)
+			return s.unreadable(id, err)
 		}
 	}
 	c.divided = archive != nil
 	c.shed = s.opt.Engine.Shed(&c.state)
 	s.timers.arrived(c)
-	return c, nil
+	return nil
 }
 
 // judgeAside decodes an event that was set aside.

@@ -78,38 +78,24 @@ func (s *session) sweepFound(ctx context.Context, b *batch, found []StateRecord)
 	)
 	for _, rec := range found {
 		id, archive := ArchiveOf(string(rec.Key))
-		if archive {
-			continue // it is read with the state
+		if !archive && s.customers.get(id) == nil { // an archive is read with the state
+			ids, states = append(ids, id), append(states, rec.Value)
 		}
-		if c := s.customers.get(id); c != nil {
-			if err := s.sweepOne(b, c); err != nil {
-				return err
-			}
-			continue
-		}
-		ids, states = append(ids, id), append(states, rec.Value)
 	}
-	archives, err := s.archives(ctx, ids, states)
-	if err != nil {
+	if err := s.adoptAll(ctx, ids, states); err != nil {
 		return err
 	}
-	for i, id := range ids {
-		c := s.customers.get(id) // a scan may give one twice
-		if c == nil {
-			if c, err = s.adopt(id, states[i], archives[i]); err != nil {
-				return err
-			}
-		}
-		if err := s.sweepOne(b, c); err != nil {
-			return err
+	for _, rec := range found {
+		if id, archive := ArchiveOf(string(rec.Key)); !archive {
+			s.sweepOne(b, s.customers.get(id))
 		}
 	}
 	return nil
 }
 
-func (s *session) sweepOne(b *batch, c *customer) error {
+func (s *session) sweepOne(b *batch, c *customer) {
 	if c.generation >= s.record.Generation {
-		return nil
+		return
 	}
 	for _, sw := range s.record.Sweeps {
 		if sw.Generation <= c.generation {
@@ -128,5 +114,4 @@ func (s *session) sweepOne(b *batch, c *customer) error {
 	c.generation = s.record.Generation
 	c.fired = true // the view's deadline is replaced
 	s.touch(b, c)
-	return nil
 }
