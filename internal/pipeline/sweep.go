@@ -77,8 +77,7 @@ func (s *session) sweepFound(ctx context.Context, b *batch, found []StateRecord)
 		states [][]byte
 	)
 	for _, rec := range found {
-		id, archive := ArchiveOf(string(rec.Key))
-		if !archive && s.customers.get(id) == nil { // an archive is read with the state
+		if id := string(rec.Key); s.customers.get(id) == nil {
 			ids, states = append(ids, id), append(states, rec.Value)
 		}
 	}
@@ -86,9 +85,7 @@ func (s *session) sweepFound(ctx context.Context, b *batch, found []StateRecord)
 		return err
 	}
 	for _, rec := range found {
-		if id, archive := ArchiveOf(string(rec.Key)); !archive {
-			s.sweepOne(b, s.customers.get(id))
-		}
+		s.sweepOne(b, s.customers.get(string(rec.Key)))
 	}
 	return nil
 }

@@ -55,8 +55,8 @@ type Shard interface {
 	Write(ctx context.Context, u *Update) error
 	// Deadlines gives at most limit deadlines, earliest first, that are later than after. ErrStale: as for Load.
 	Deadlines(ctx context.Context, least Fence, after int64, limit int) ([]Deadline, error)
-	// Scan hands all states and archives to each, some at a time, in no order; one may be seen more than once. What one call hands over was
-	// read when the call before it had returned. ErrStale: as for Load, by what least gives then.
+	// Scan hands all states to each, some at a time, in no order; one may be seen more than once. What one call hands over was read when the
+	// call before it had returned. ErrStale: as for Load, by what least gives then.
 	Scan(ctx context.Context, least func() Fence, each func([]StateRecord) error) error
 	// Intact looks for every part of the shard. ErrStale: as for Load.
 	Intact(ctx context.Context, least Fence) error

@@ -281,6 +281,9 @@ func (s *shard) Scan(ctx context.Context, least func() pipeline.Fence, each func
 					whole = true
 					continue
 				}
+				if _, archive := pipeline.ArchiveOf(found[i]); archive {
+					continue
+				}
 				states = append(states, pipeline.StateRecord{Key: []byte(found[i]), Value: []byte(found[i+1])})
 			}
 			if err := each(states); err != nil {

@@ -222,13 +222,13 @@ func shards(t *testing.T, opt Options) {
 			t.Errorf("one after 5: got %v, %v, want %v", got, err, want[1:2])
 		}
 	})
-	t.Run("a scan sees every customer", func(t *testing.T) {
+	t.Run("a scan sees every customer, and no archive", func(t *testing.T) {
 		s, meta := fresh(t)
 		var ids []string
 		for i := range 3_000 {
 			ids = append(ids, fmt.Sprintf("c%d", i))
 		}
-		u := next(meta, ids...)
+		u := next(meta, append([]string{"\xffc1"}, ids...)...)
 		if err := s.Write(ctx, u); err != nil {
 			t.Fatal(err)
 		}
