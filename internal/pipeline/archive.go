@@ -57,19 +57,14 @@ func (s *session) states(ctx context.Context, least Fence, keys []string) (found
 
 // archive writes the ids of a customer's events to a record of their own, where that is worth it, and removes it where it is of no more use.
 func (s *session) archive(tx *Transaction, u *Update, c *customer) {
-	room, id := &u.room, c.id()
 	var value []byte
 	switch due := s.opt.Engine.ArchiveDue(&c.state); {
 	case due > 0:
-		value, c.divided = room.keep(s.opt.Engine.Archive(&c.state, room.open(due))), true
+		value, c.divided = u.room.keep(s.opt.Engine.Archive(&c.state, u.room.open(due))), true
 	case !c.divided || s.opt.Engine.Archived(&c.state):
 		return
 	default:
 		c.divided = false
 	}
-	key := append(append(room.open(2+len(id)), customerKey), archiveMark...)
-	key = room.keep(append(key, id...))
-	s.stateBytes += int64(len(value))
-	tx.State = append(tx.State, Message{Key: key, Value: value})
-	u.States = append(u.States, StateRecord{Key: key[1:], Value: value})
+	s.put(tx, u, archiveMark, c.id(), value)
 }

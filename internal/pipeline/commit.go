@@ -176,7 +176,6 @@ func (s *session) deadLetters(b *batch) []Message {
 // stateMessages encodes the customers that changed into the transaction, and into the update of the view.
 func (s *session) stateMessages(b *batch, tx *Transaction) *Update {
 	u := s.writer.blank()
-	room := &u.room
 	u.States = slices.Grow(u.States, len(b.touched))
 	clear(s.room.state[:cap(s.room.state)])
 	s.room.state = slices.Grow(s.room.state[:0], len(b.touched)+1) // and now and then an archive
@@ -190,9 +189,8 @@ func (s *session) stateMessages(b *batch, tx *Transaction) *Update {
 		s.archive(tx, u, c)
 		var value []byte
 		if !c.state.Empty() {
-			value = room.keep(s.opt.Engine.Encode(&c.state, joinState(c.generation, room.open(c.size+64))))
+			value = u.room.keep(s.opt.Engine.Encode(&c.state, joinState(c.generation, u.room.open(c.size+64))))
 		}
-		s.stateBytes += int64(len(value))
 		shed := s.opt.Engine.Shed(&c.state)
 		s.shed += max(0, shed-c.shed)
 		c.shed = shed
@@ -200,11 +198,8 @@ func (s *session) stateMessages(b *batch, tx *Transaction) *Update {
 			continue // there was nothing, and there is nothing
 		}
 		c.size = len(value)
-		id := c.id()
-		key := room.keep(append(append(room.open(1+len(id)), customerKey), id...))
-		tx.State = append(tx.State, Message{Key: key, Value: value})
+		s.put(tx, u, "", c.id(), value)
 		b.stored++
-		u.States = append(u.States, StateRecord{Key: key[1:], Value: value})
 		s.deadline(u, c)
 	}
 	for _, c := range b.rescheduled {
@@ -212,6 +207,15 @@ func (s *session) stateMessages(b *batch, tx *Transaction) *Update {
 	}
 	s.members(b, u)
 	return u
+}
+
+// put writes what stands under a customer's id, behind a mark where it is not the state, to the state topic and to the view; nil removes it.
+func (s *session) put(tx *Transaction, u *Update, mark, id string, value []byte) {
+	key := append(append(u.room.open(1+len(mark)+len(id)), customerKey), mark...)
+	key = u.room.keep(append(key, id...))
+	s.stateBytes += int64(len(value))
+	tx.State = append(tx.State, Message{Key: key, Value: value})
+	u.States = append(u.States, StateRecord{Key: key[1:], Value: value})
 }
 
 // flip is a customer and a segment of a change.
