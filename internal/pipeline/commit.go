@@ -33,6 +33,7 @@ func (s *session) commit(ctx context.Context, b *batch) error {
 	}
 	task := record.encode()
 	tx.State = append(tx.State, Message{Key: []byte(taskKey), Value: task})
+	s.room.state = tx.State // archives may have outgrown the room
 	s.begun = time.Now()
 	end, err := s.part.Commit(ctx, tx)
 	if err != nil {
@@ -178,8 +179,7 @@ func (s *session) stateMessages(b *batch, tx *Transaction) *Update {
 	u := s.writer.blank()
 	u.States = slices.Grow(u.States, len(b.touched))
 	clear(s.room.state[:cap(s.room.state)])
-	s.room.state = slices.Grow(s.room.state[:0], len(b.touched)+1) // and now and then an archive
-	tx.State = s.room.state
+	tx.State = slices.Grow(s.room.state[:0], len(b.touched)+1)
 	for i, c := range b.touched {
 		if i%fetchAhead == 0 {
 			for _, next := range b.touched[i:min(i+fetchAhead, len(b.touched))] {
