@@ -150,7 +150,7 @@ func (s *session) pace() {
 	}
 	for {
 		rest := s.gathering(s.ready()) - time.Since(s.begun)
-		if rest <= 0 || s.ready() >= paceMost {
+		if rest <= 0 {
 			return
 		}
 		over := time.NewTimer(rest)
@@ -168,13 +168,10 @@ func (s *session) pace() {
 	}
 }
 
-const (
-	// paceMost is how many inputs are worth a transaction at once. Fewer are worth one when their number, times how long it is since the last
-	// one began, is paceWorth: where n come a second, transactions begin every √(paceWorth/n), which is the least of what waiting and
-	// transactions cost together, as of stock and orders (Harris, How Many Parts to Make at Once, 1913).
-	paceMost  = 1000
-	paceWorth = 700 * time.Millisecond
-)
+// paceWorth is the number of inputs that are worth a transaction, times how long it is since the last one began: where n come a second,
+// transactions begin every √(paceWorth/n), which is the least of what waiting and transactions cost together, as of stock and orders (Harris,
+// How Many Parts to Make at Once, 1913).
+const paceWorth = 700 * time.Millisecond
 
 // gathering is how long after the beginning of a transaction the next one begins, where n inputs wait for it.
 func (s *session) gathering(n int) time.Duration {
