@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -87,34 +88,30 @@ func (b *bench) weigh(j job, d *dataset) (map[string]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	states, archives := map[string]int{}, map[string]int{} // sizes by customer
+	records := map[string]int{} // sizes of states and archives, by their keys
 	err = b.each(b.ctx, j.app+"-state", func(r *kgo.Record) error {
 		if len(r.Key) < 2 || r.Key[0] != 'c' {
 			return nil // a record of the task's own
 		}
-		of := states
-		id, archive := pipeline.ArchiveOf(string(r.Key[1:]))
-		if archive {
-			of = archives
-		}
-		if of[id] = len(r.Value); r.Value == nil {
-			delete(of, id)
+		if key := string(r.Key[1:]); r.Value != nil {
+			records[key] = len(r.Value)
+		} else {
+			delete(records, key)
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	var sizes []int
+	customers := map[string]int{} // what each one takes
 	total, keys := 0, 0
-	for customer, n := range states {
-		keys += len(customer) + 1
-		if beside, ok := archives[customer]; ok {
-			n, keys = n+beside, keys+len(customer)+2
-		}
-		sizes, total = append(sizes, n), total+n
+	for key, n := range records {
+		id, _ := pipeline.ArchiveOf(key)
+		customers[id] += n
+		total += n
+		keys += len(key) + 1
 	}
-	slices.Sort(sizes)
+	sizes := slices.Sorted(maps.Values(customers))
 	n := float64(len(sizes))
 	values := got.values(d.opt.Events)
 	values["customers"], values["rss_bytes"] = n, got.resting

@@ -19,17 +19,16 @@ import (
 
 // log is what a partition of the changelog comes to.
 type log struct {
-	states map[string]string // by customer
-	// archives are by the keys under which Redis has them.
-	archives map[string]string
-	task     pipeline.TaskRecord
-	end      int64 // the offset behind the task record
+	records map[string]string // states and archives, by the keys under which Redis has them
+	states  map[string]string // by customer
+	task    pipeline.TaskRecord
+	end     int64 // the offset behind the task record
 }
 
 // fold reads a partition of the changelog.
 func (s *site) fold(p int32) *log {
 	s.t.Helper()
-	l := &log{states: make(map[string]string), archives: make(map[string]string)}
+	l := &log{records: make(map[string]string), states: make(map[string]string)}
 	err := s.franz(state, p, func(c *subscribe.Record) (err error) {
 		switch {
 		case string(c.Key) == "t":
@@ -37,18 +36,20 @@ func (s *site) fold(p int32) *log {
 			l.task, err = pipeline.ParseTaskRecord(c.Value)
 		case len(c.Key) < 2 || c.Key[0] != 'c': // no customer's
 		default:
-			of, key := l.states, string(c.Key[1:])
-			if _, archive := pipeline.ArchiveOf(key); archive {
-				of = l.archives
-			}
-			if of[key] = string(c.Value); c.Value == nil {
-				delete(of, key)
+			key := string(c.Key[1:])
+			if l.records[key] = string(c.Value); c.Value == nil {
+				delete(l.records, key)
 			}
 		}
 		return err
 	})
 	if err != nil {
 		s.t.Fatalf("reading the changelog: %v", err)
+	}
+	for key, value := range l.records {
+		if id, archive := pipeline.ArchiveOf(key); !archive {
+			l.states[id] = value
+		}
 	}
 	return l
 }
@@ -140,17 +141,13 @@ func (s *site) checkStates(r *Report, p int32, l *log) {
 				continue
 			}
 			found++
-			want, ok := l.states[id]
-			if _, archive := pipeline.ArchiveOf(id); archive {
-				want, ok = l.archives[id]
-			}
-			if !ok || value != want {
-				s.differ(r, "partition %d: the state of %q in Redis is not that of the changelog (where there is one: %v)", p, id, ok)
+			if want, ok := l.records[id]; !ok || value != want {
+				s.differ(r, "partition %d: what stands under %q in Redis is not that of the changelog (where there is one: %v)", p, id, ok)
 			}
 		}
 	}
-	if found != len(l.states)+len(l.archives) {
-		s.differ(r, "partition %d: Redis has %d states and archives, the changelog %d and %d", p, found, len(l.states), len(l.archives))
+	if found != len(l.records) {
+		s.differ(r, "partition %d: Redis has %d states and archives, the changelog %d", p, found, len(l.records))
 	}
 }
 
