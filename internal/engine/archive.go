@@ -12,8 +12,8 @@ import (
 // written before. So they are divided. The archive is a record beside the state; the state holds the ids that are fresh, which came since the
 // archive was written, and says how many of the archived ones are remembered still. Both are written in one transaction, or the state alone.
 
-// DefaultArchiveFrom is the least number of fresh ids for which an archive is written.
-const DefaultArchiveFrom = 32
+// defaultArchiveFrom is the least number of fresh ids for which an archive is written.
+const defaultArchiveFrom = 32
 
 // ArchiveDue gives about how many bytes the archive takes that is to be written now; 0: what was archived before, or nothing, still does. A
 // write of n ids each f events costs n/f an event, and the fresh ones f/2 with every event: together least where f² = 2n (Harris, How Many

@@ -25,7 +25,7 @@ type Options struct {
 	MaxLateness time.Duration
 	// SeriesBound is the number of entries that a series keeps. 0: DefaultSeriesBound.
 	SeriesBound int
-	// ArchiveFrom is the least number of ids of events for which an archive is written. 0: DefaultArchiveFrom.
+	// ArchiveFrom is the least number of ids of events for which an archive is written. 0: 32.
 	ArchiveFrom int
 }
 
@@ -68,7 +68,7 @@ func New(set *rule.Set, opt Options) (*Engine, error) {
 		opt.MaxLateness = defaultLateness
 	}
 	if opt.ArchiveFrom == 0 {
-		opt.ArchiveFrom = DefaultArchiveFrom
+		opt.ArchiveFrom = defaultArchiveFrom
 	}
 	p, err := plan.New(set, plan.Options{Zone: zone, MaxLateness: opt.MaxLateness.Milliseconds(), Bound: opt.SeriesBound})
 	if err != nil {

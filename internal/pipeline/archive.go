@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"strings"
 
 	"github.com/ruas/ruas/internal/engine"
 )
@@ -11,12 +12,7 @@ import (
 const archiveMark = "\xff"
 
 // ArchiveOf tells whose archive stands under the key of a state; false: it is that of a customer's state.
-func ArchiveOf[T string | []byte](key T) (id T, archive bool) {
-	if len(key) > 0 && key[0] == archiveMark[0] {
-		return key[1:], true
-	}
-	return key, false
-}
+func ArchiveOf(key string) (id string, archive bool) { return strings.CutPrefix(key, archiveMark) }
 
 // loadArchives gives what stands in archives beside states, nil where that is nothing, in one round trip for all that have one.
 func (s *session) loadArchives(ctx context.Context, ids []string, states [][]byte) ([][]byte, error) {

@@ -61,7 +61,7 @@ func TestWhatStatesShedIsTold(t *testing.T) {
 		if len(rec.Key) < 2 {
 			continue // the task's own
 		}
-		if _, archive := pipeline.ArchiveOf(rec.Key[1:]); archive {
+		if _, archive := pipeline.ArchiveOf(string(rec.Key[1:])); archive {
 			archives++
 			continue
 		}
