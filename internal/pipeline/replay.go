@@ -7,17 +7,17 @@ import (
 	"github.com/ruas/ruas/internal/engine"
 )
 
-// One write of a replay holds at most so many customers, and about so many bytes: the larger, the fewer versions of a customer are
-// written for nothing; but Redis does nothing else meanwhile.
+// One write of a replay holds at most so many states, archives among them, and about so many bytes: the larger, the fewer versions of a
+// customer are written for nothing; but Redis does nothing else meanwhile.
 const (
-	replayCustomers = 20_000
-	replayBytes     = 8 << 20
+	replayStates = 20_000
+	replayBytes  = 8 << 20
 )
 
 // replayer brings a shard up to date from the state topic.
 type replayer struct {
 	s     *session
-	chunk map[string][]byte // the newest value a customer, or an archive
+	chunk map[string][]byte // the newest value of each state, archives among them
 	next  int64             // the offset after the last record in it
 	bytes int
 	count int
@@ -35,7 +35,7 @@ func (s *session) replay(ctx context.Context, end int64) (int, error) {
 		key := string(rec.Key[1:])
 		r.bytes += len(rec.Value) - len(r.chunk[key])
 		r.chunk[key] = rec.Value
-		if len(r.chunk) < replayCustomers && r.bytes < replayBytes {
+		if len(r.chunk) < replayStates && r.bytes < replayBytes {
 			return nil
 		}
 		return r.write(ctx, r.next, true)

@@ -231,7 +231,7 @@ func (s *session) hear(e ends) {
 	}
 }
 
-// load brings the batch's customers into memory, those that are not there in one round trip.
+// load brings the batch's customers into memory: the states of those that are not there in one round trip, and archives in another.
 func (s *session) load(b *batch) error {
 	var (
 		missing []string
