@@ -1,7 +1,5 @@
 package event
 
-import "bytes"
-
 // integer reads a JSON number exactly. floor is the greatest integer that is not above it; exact says that it is the number
 // itself, as 3.0 and 1.5e1 are; ok is false where floor does not fit 64 bits.
 func integer(number string) (floor int64, exact, ok bool) {
@@ -116,5 +114,13 @@ func magnitudeOf(mantissa string, point int) (n uint64, exact, ok bool) {
 
 // isLong tells a JSON number that may be beyond a double from the many that by their length cannot be.
 func isLong(number []byte) bool {
-	return len(number) > 300 || bytes.ContainsAny(number, "eE")
+	if len(number) > 300 {
+		return true
+	}
+	for _, c := range number {
+		if c|0x20 == 'e' {
+			return true
+		}
+	}
+	return false
 }

@@ -33,6 +33,9 @@ type Decoder struct {
 	record []byte // the one being decoded
 	number uint64 // of the record; a place whose seen differs has nothing
 	deep   bool   // the record is nested too deep
+	seen   uint64 // where it may be other than ASCII, a high bit of a byte is among these
+	days   lastDay
+	unkept Value // where values go that no rule reads
 }
 
 // Decode reads one record into ev, whose strings then alias the record. It returns nil or a *Reject; after a Reject ev holds
@@ -53,26 +56,33 @@ func (d *Decoder) scan(record []byte) *Reject {
 	if len(record) > MaxRecord {
 		return TooLarge(len(record))
 	}
-	if !utf8.Valid(record) {
+	d.record, d.deep, d.seen = record, false, 0
+	d.number++
+	r := d.value()
+	// What is other than ASCII stands in strings, or is wrong; and no message is about what is no text.
+	if (r != nil || d.seen&highs != 0) && !utf8.Valid(record) {
 		return reject(ReasonJSON, "no UTF-8 at byte %d", invalidAt(record))
 	}
-	d.record, d.deep = record, false
-	d.number++
-	i := skipSpace(record, 0)
-	if i == len(record) {
+	return r
+}
+
+// value reads the record's object.
+func (d *Decoder) value() *Reject {
+	b := d.record
+	i := skipSpace(b, 0)
+	if i == len(b) {
 		return reject(ReasonJSON, "the record is empty")
 	}
-	if record[i] != '{' {
+	if b[i] != '{' {
 		return d.noObject(i)
 	}
-	i = d.object(i+1, d.root, 1)
-	if i >= 0 {
-		if i = skipSpace(record, i); i == len(record) {
-			return nil
-		}
-		return reject(ReasonJSON, "%s at byte %d, behind the object", found(record, i), i)
+	if i = d.object(i+1, d.root, 1); i < 0 {
+		return d.malformed(^i)
 	}
-	return d.malformed(^i)
+	if i = skipSpace(b, i); i < len(b) {
+		return reject(ReasonJSON, "%s at byte %d, behind the object", found(b, i), i)
+	}
+	return nil
 }
 
 // object begins behind the brace, reads the members, and notes those that have a place in at.
@@ -84,25 +94,18 @@ func (d *Decoder) object(i int, at *place, depth int) int {
 	}
 	guess := &at.first
 	for {
-		if i >= len(b) || b[i] != '"' {
+		if i >= len(b) {
 			return ^i
 		}
-		i++
-		var p *place
-		if p = *guess; p != nil && hasPrefix(b[i:], p.quoted) {
-			i += len(p.quoted)
-		} else {
-			end, escaped := skipString(b, i)
-			if end < 0 {
-				return end
+		p := *guess
+		if p != nil && len(b)-i >= p.spelling.least && p.spelling.begins(b, i) {
+			if i += len(p.spelling.text); i < len(b) && b[i] <= ' ' {
+				i = skipSpace(b, i)
 			}
-			if p = lookup(at, b[i:end], escaped); p != nil {
-				*guess = p
-			}
-			i = end + 1
-		}
-		if i = skipColon(b, i); i < 0 {
+		} else if p, i = d.name(i, at); i < 0 {
 			return i
+		} else if p != nil {
+			*guess = p
 		}
 		if p == nil {
 			i = d.skipValue(i, depth)
@@ -113,7 +116,9 @@ func (d *Decoder) object(i int, at *place, depth int) int {
 		if i < 0 {
 			return i
 		}
-		i = skipSpace(b, i)
+		if i < len(b) && b[i] <= ' ' {
+			i = skipSpace(b, i)
+		}
 		switch {
 		case i >= len(b):
 			return ^i
@@ -122,12 +127,23 @@ func (d *Decoder) object(i int, at *place, depth int) int {
 		case b[i] != ',':
 			return ^i
 		}
-		i = skipSpace(b, i+1)
+		if i++; i < len(b) && b[i] <= ' ' {
+			i = skipSpace(b, i)
+		}
 	}
 }
 
-func hasPrefix(b []byte, prefix string) bool {
-	return prefix != "" && len(b) >= len(prefix) && string(b[:len(prefix)]) == prefix
+// name reads a member's name and the colon, and returns its place inside at, nil where it has none.
+func (d *Decoder) name(i int, at *place) (*place, int) {
+	b := d.record
+	if b[i] != '"' {
+		return nil, ^i
+	}
+	end, escaped, seen := skipString(b, i+1)
+	if d.seen |= seen; end < 0 {
+		return nil, end
+	}
+	return lookup(at, b[i+1:end], escaped), skipColon(b, end+1)
 }
 
 // lookup returns the place inside p of a name as the record spells it, or nil.
@@ -149,13 +165,17 @@ func (d *Decoder) note(i int, p *place, depth int) int {
 		p.forget()
 	}
 	p.seen, p.start, p.escaped = d.number, i, false
-	switch {
-	case i < len(b) && b[i] == '"':
-		i, p.escaped = skipString(b, i+1)
-		if i >= 0 {
+	if i >= len(b) {
+		return ^i
+	}
+	switch p.form = formOf(b[i]); {
+	case p.form == formString:
+		var seen uint64
+		i, p.escaped, seen = skipString(b, i+1)
+		if d.seen |= seen; i >= 0 {
 			i++
 		}
-	case i < len(b) && b[i] == '{' && p.children != nil:
+	case p.form == formObject && p.children != nil:
 		if depth == MaxDepth {
 			return d.tooDeep(i)
 		}
@@ -175,10 +195,11 @@ func (d *Decoder) skipValue(i, depth int) int {
 	}
 	switch b[i] {
 	case '"':
-		if i, _ = skipString(b, i+1); i < 0 {
-			return i
+		end, _, seen := skipString(b, i+1)
+		if d.seen |= seen; end < 0 {
+			return end
 		}
-		return i + 1
+		return end + 1
 	case '{':
 		if depth == MaxDepth {
 			return d.tooDeep(i)

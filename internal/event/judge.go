@@ -48,7 +48,7 @@ func (d *Decoder) form(p *place) form {
 	if p.seen != d.number {
 		return formNothing
 	}
-	return formOf(d.record[p.start])
+	return p.form
 }
 
 func (d *Decoder) raw(p *place) []byte { return d.record[p.start:p.end] }
@@ -95,10 +95,9 @@ func (d *Decoder) field(ev *Event, name string, p *place) (string, *Reject) {
 		return "", fieldReject(name, p, f.article())
 	}
 	s, ok := d.text(ev, p.start+1, p.end-1, p.escaped)
-	if !ok {
-		return "", reject(ReasonText, "%s", where(name, p))
-	}
 	switch {
+	case !ok:
+		return "", reject(ReasonText, "%s", where(name, p))
 	case s == "":
 		return "", fieldReject(name, p, "empty")
 	case len(s) > MaxField:
@@ -165,7 +164,7 @@ func (d *Decoder) timeOf(ev *Event) (int64, *Reject) {
 		}
 		return 0, r
 	}
-	ms, ok := ParseMoment(s)
+	ms, ok := d.days.parse(s)
 	if !ok {
 		return 0, reject(ReasonTime, "%s: %s is no RFC 3339 time with a zone", where(fieldTime, d.time), quote(s))
 	}
@@ -184,98 +183,103 @@ func (d *Decoder) property(ev *Event, t *Type, p *decodedProperty) *Reject {
 		}
 		return nil
 	}
-	var v Value
+	v := &d.unkept
+	if p.keep {
+		v = &ev.Props[p.Index]
+	}
 	var reason Reason
 	switch p.Kind {
 	case Bool:
-		v, reason = d.boolean(p.place, f)
+		reason = d.boolean(v, p.place, f)
 	case Int:
-		v, reason = d.integer(p.place, f)
+		reason = d.integer(v, p.place, f)
 	case Double:
-		v, reason = d.double(p.place, f, p.keep)
+		reason = d.double(v, p.place, f, p.keep)
 	case Strings:
-		v, reason = d.list(ev, p.place, f, p.keep)
+		reason = d.list(ev, v, p.place, f, p.keep)
 	default:
-		v, reason = d.textual(ev, p, f)
+		reason = d.textual(ev, v, p, f)
 	}
 	if reason != "" {
 		return d.propertyReject(reason, t, p, f)
 	}
-	if p.keep {
-		ev.Props[p.Index] = v
-	}
 	return nil
 }
 
-func (d *Decoder) boolean(p *place, f form) (Value, Reason) {
+func (d *Decoder) boolean(v *Value, p *place, f form) Reason {
 	if f != formBool {
-		return Value{}, ReasonProperty
+		return ReasonProperty
 	}
-	v := Value{Kind: Bool}
-	if d.record[p.start] == 't' {
+	if v.Kind = Bool; d.record[p.start] == 't' {
 		v.Num = 1
 	}
-	return v, ""
+	return ""
 }
 
-func (d *Decoder) integer(p *place, f form) (Value, Reason) {
+func (d *Decoder) integer(v *Value, p *place, f form) Reason {
 	if f != formNumber {
-		return Value{}, ReasonProperty
+		return ReasonProperty
 	}
 	n, exact, ok := integer(alias(d.raw(p)))
 	switch {
 	case !ok:
-		return Value{}, ReasonNumber
+		return ReasonNumber
 	case !exact:
-		return Value{}, ReasonProperty
-	default:
-		return Value{Kind: Int, Num: uint64(n)}, ""
+		return ReasonProperty
 	}
+	v.Kind, v.Num = Int, uint64(n)
+	return ""
 }
 
-func (d *Decoder) double(p *place, f form, keep bool) (Value, Reason) {
+func (d *Decoder) double(v *Value, p *place, f form, keep bool) Reason {
 	if f != formNumber {
-		return Value{}, ReasonProperty
+		return ReasonProperty
 	}
 	raw := d.raw(p)
 	if !keep && !isLong(raw) {
-		return Value{}, ""
+		return ""
 	}
 	x, err := strconv.ParseFloat(alias(raw), 64)
 	if err != nil {
-		return Value{}, ReasonNumber
+		return ReasonNumber
 	}
-	return Value{Kind: Double, Num: math.Float64bits(x)}, ""
+	v.Kind, v.Num = Double, math.Float64bits(x)
+	return ""
 }
 
 // textual reads the kinds that are strings in JSON.
-func (d *Decoder) textual(ev *Event, p *decodedProperty, f form) (Value, Reason) {
+func (d *Decoder) textual(ev *Event, v *Value, p *decodedProperty, f form) Reason {
 	if f != formString {
-		return Value{}, ReasonProperty
+		return ReasonProperty
+	}
+	if p.Kind == String && p.Enum == nil && !p.keep && !p.place.escaped {
+		return "" // any text will do
 	}
 	s, ok := d.text(ev, p.place.start+1, p.place.end-1, p.place.escaped)
 	if !ok {
-		return Value{}, ReasonText
+		return ReasonText
 	}
 	switch {
 	case p.Kind == Moment:
-		ms, ok := ParseMoment(s)
+		ms, ok := d.days.parse(s)
 		if !ok {
-			return Value{}, ReasonMoment
+			return ReasonMoment
 		}
-		return Value{Kind: Moment, Num: uint64(ms)}, ""
+		v.Kind, v.Num = Moment, uint64(ms)
+		return ""
 	case p.Kind == Date && !ValidDate(s):
-		return Value{}, ReasonDate
+		return ReasonDate
 	case p.Enum != nil && !slices.Contains(p.Enum, s):
-		return Value{}, ReasonChoice
+		return ReasonChoice
 	}
-	return Value{Kind: p.Kind, Str: s}, ""
+	v.Kind, v.Str = p.Kind, s
+	return ""
 }
 
 // list reads a list of strings, whose grammar has been checked.
-func (d *Decoder) list(ev *Event, p *place, f form, keep bool) (Value, Reason) {
+func (d *Decoder) list(ev *Event, v *Value, p *place, f form, keep bool) Reason {
 	if f != formList {
-		return Value{}, ReasonProperty
+		return ReasonProperty
 	}
 	b, from := d.record, len(ev.lists)
 	for i := skipSpace(b, p.start+1); b[i] != ']'; i = skipSpace(b, i) {
@@ -283,23 +287,22 @@ func (d *Decoder) list(ev *Event, p *place, f form, keep bool) (Value, Reason) {
 			i = skipSpace(b, i+1)
 		}
 		if b[i] != '"' {
-			return Value{}, ReasonProperty
+			return ReasonProperty
 		}
-		end, escaped := skipString(b, i+1)
+		end, escaped, _ := skipString(b, i+1)
 		s, ok := d.text(ev, i+1, end, escaped)
 		if !ok {
-			return Value{}, ReasonText
+			return ReasonText
 		}
 		if keep {
 			ev.lists = append(ev.lists, s)
 		}
 		i = end + 1
 	}
-	v := Value{Kind: Strings}
-	if len(ev.lists) > from {
+	if v.Kind = Strings; len(ev.lists) > from {
 		v.List = ev.lists[from:len(ev.lists):len(ev.lists)]
 	}
-	return v, ""
+	return ""
 }
 
 // propertyReject says what is wrong with a property's value.

@@ -12,15 +12,34 @@ const (
 // "T" and "Z" may be lower case, as RFC 3339 section 5.6 says; a space between date and time, a comma before the fraction and
 // a leap second (":60") are refused. So is a moment before the year 1 or after the year 9999 in UTC.
 func ParseMoment(s string) (int64, bool) {
+	var d lastDay
+	return d.parse(s)
+}
+
+// lastDay remembers the day that was read last: mostly the next moment's too. The zero value remembers none.
+type lastDay struct {
+	text [len("2006-01-02")]byte
+	days int64
+}
+
+// parse is ParseMoment.
+func (d *lastDay) parse(s string) (int64, bool) {
 	const shape = len("2006-01-02T15:04:05")
 	if len(s) <= shape || s[10]|0x20 != 't' || s[13] != ':' || s[16] != ':' {
 		return 0, false
 	}
-	days, ok := parseDate(s[:10])
+	if d.text[0] == 0 || s[:10] != string(d.text[:]) {
+		days, ok := parseDate(s[:10])
+		if !ok {
+			return 0, false
+		}
+		copy(d.text[:], s)
+		d.days = days
+	}
 	hour, ok1 := twoDigits(s[11], s[12])
 	minute, ok2 := twoDigits(s[14], s[15])
 	second, ok3 := twoDigits(s[17], s[18])
-	if !ok || !ok1 || !ok2 || !ok3 || hour > 23 || minute > 59 || second > 59 {
+	if !ok1 || !ok2 || !ok3 || hour > 23 || minute > 59 || second > 59 {
 		return 0, false
 	}
 	ms := int64(0)
@@ -40,7 +59,7 @@ func ParseMoment(s string) (int64, bool) {
 	if !ok {
 		return 0, false
 	}
-	moment := ((days*24+hour)*60+minute-offset)*60000 + second*1000 + ms
+	moment := ((d.days*24+hour)*60+minute-offset)*60000 + second*1000 + ms
 	return moment, moment >= minMoment && moment <= maxMoment
 }
 

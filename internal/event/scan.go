@@ -1,11 +1,8 @@
 package event
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "math/bits"
 
-// The functions here read JSON as RFC 8259 defines it, over bytes that are known to be UTF-8. Each takes the index at which
+// The functions here read JSON as RFC 8259 defines it; whether a string is UTF-8 is not theirs to say. Each takes the index at which
 // something begins and returns the index behind it; where the grammar does not allow what stands at p, it returns ^p (negative).
 
 func skipSpace(b []byte, i int) int {
@@ -15,44 +12,48 @@ func skipSpace(b []byte, i int) int {
 	return i
 }
 
-// skipString begins behind the opening quote and returns the index of the closing one, and whether there are escapes between.
-func skipString(b []byte, i int) (end int, escaped bool) {
+// skipString begins behind the opening quote and returns the index of the closing one, whether there are escapes between, and bits
+// among which is a high one of a byte wherever the string may be other than ASCII.
+func skipString(b []byte, i int) (end int, escaped bool, seen uint64) {
 	for {
-		for i+8 <= len(b) {
-			m := specials(binary.LittleEndian.Uint64(b[i:]))
-			if m != 0 {
-				i += bits.TrailingZeros64(m) >> 3
+		for ; i+8 <= len(b); i += 8 {
+			x := wordAt(b, i)
+			seen |= x
+			if m := specials(x); m != 0 {
+				if i += bits.TrailingZeros64(m) >> 3; b[i] == '"' {
+					return i, escaped, seen
+				}
 				break
 			}
-			i += 8
 		}
 		for i < len(b) && b[i] >= ' ' && b[i] != '"' && b[i] != '\\' {
+			seen |= uint64(b[i])
 			i++
 		}
 		switch {
 		case i >= len(b) || b[i] < ' ':
-			return ^i, escaped
+			return ^i, escaped, seen
 		case b[i] == '"':
-			return i, escaped
+			return i, escaped, seen
 		}
 		escaped = true
 		if i = skipEscape(b, i+1); i < 0 {
-			return i, escaped
+			return i, escaped, seen
 		}
 	}
 }
 
+// highs are the high bits of a word's bytes: ASCII has none.
+const highs = 0x8080808080808080
+
 // specials sets the high bit of each byte that ends a run of plain text: a quote, a backslash or a control character. Only the
 // lowest bit set is to be relied on. After "Bit Twiddling Hacks" by Sean Eron Anderson, "Determine if a word has a byte less
-// than n" and "equal to n".
+// than n" and "equal to n"; with its second bit turned over, a quote is what is next to the control characters.
 func specials(x uint64) uint64 {
-	const (
-		ones  = 0x0101010101010101
-		highs = 0x8080808080808080
-	)
-	quote := x ^ ones*'"'
-	slash := x ^ ones*'\\'
-	return ((x-ones*' ')&^x | (quote-ones)&^quote | (slash-ones)&^slash) & highs
+	const ones = 0x0101010101010101
+	low := (x ^ ones*2) - ones*('"'^2+1)
+	slash := (x ^ ones*'\\') - ones
+	return (low | slash) &^ x & highs
 }
 
 // skipEscape begins behind the backslash.

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"encoding/binary"
 	"unicode/utf16"
 	"unicode/utf8"
 	"unsafe"
@@ -9,6 +10,12 @@ import (
 // alias returns b as a string without copying it, since copying would cost more than decoding. The string changes where b does.
 func alias(b []byte) string {
 	return unsafe.String(unsafe.SliceData(b), len(b))
+}
+
+// wordAt returns the eight bytes of b that begin at i, the first one lowest. b must have them: nothing checks it, for a check costs more
+// than what is read.
+func wordAt(b []byte, i int) uint64 {
+	return binary.LittleEndian.Uint64((*[8]byte)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(b)), i))[:])
 }
 
 // appendUnescaped appends the text that the inside of a JSON string stands for; its grammar has been checked. It returns false
