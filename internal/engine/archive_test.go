@@ -60,7 +60,7 @@ func TestArchive(t *testing.T) {
 			for range r.IntN(60) {
 				number++
 				clock += int64(r.IntN(3)) * int64(r.IntN(100))
-				if !b.eng.accept(c, identity(b.event(purchase(fmt.Sprint("e", number), clock, ""))), clock) {
+				if !b.eng.accept(c, b.eng.identity(b.event(purchase(fmt.Sprint("e", number), clock, ""))), clock) {
 					t.Fatalf("seed %d: e%d is a duplicate", seed, number)
 				}
 				c.born, c.at = true, clock

@@ -126,18 +126,30 @@ func (c *Customer) TakeAside(rank func(source string) int) Aside {
 }
 
 // identity hashes the type and the id of an event (FNV-1a, 64 bits, with a final mix from MurmurHash3).
-func identity(ev *event.Event) uint64 {
-	const prime = 1099511628211
-	h := uint64(14695981039346656037)
-	for _, s := range [2]string{ev.Type.Name, ev.ID} {
-		for i := 0; i < len(s); i++ {
-			h = (h ^ uint64(s[i])) * prime
-		}
-		h = (h ^ 0xff) * prime
-	}
+func (e *Engine) identity(ev *event.Event) uint64 {
+	h := fnv(e.identities[ev.Type.Index], ev.ID)
 	h ^= h >> 33
 	h *= 0xff51afd7ed558ccd
 	h ^= h >> 33
 	h *= 0xc4ceb9fe1a85ec53
 	return h ^ h>>33
+}
+
+// identitiesOf returns, by the types' places, what identities begin with.
+func identitiesOf(types []*event.Type) []uint64 {
+	hashes := make([]uint64, len(types))
+	for i, t := range types {
+		const offset = 14695981039346656037
+		hashes[i] = fnv(offset, t.Name)
+	}
+	return hashes
+}
+
+// fnv goes on hashing with a text, and with a byte that no text has.
+func fnv(h uint64, text string) uint64 {
+	const prime = 1099511628211
+	for i := 0; i < len(text); i++ {
+		h = (h ^ uint64(text[i])) * prime
+	}
+	return (h ^ 0xff) * prime
 }

@@ -137,7 +137,7 @@ func (e *Engine) ids(c *Customer) int {
 func TestNewestIDs(t *testing.T) {
 	b := newBench(t, []byte(anyPurchase), Options{})
 	c := b.eng.NewCustomer("c1")
-	accepted := func(id string) bool { return b.eng.accept(c, identity(b.event(purchase(id, 5, ""))), 5) }
+	accepted := func(id string) bool { return b.eng.accept(c, b.eng.identity(b.event(purchase(id, 5, ""))), 5) }
 	for i := range maxSeen {
 		if !accepted(fmt.Sprint("e", i)) {
 			t.Fatalf("e%d is a duplicate", i)

@@ -49,6 +49,8 @@ type Engine struct {
 	dedup int64
 	// archiveFrom is Options.ArchiveFrom.
 	archiveFrom int
+	// identities is what the identities of events begin with, by the places of their types.
+	identities []uint64
 	// steppers are scratch space, one for each goroutine at work.
 	steppers sync.Pool
 }
@@ -74,7 +76,9 @@ func New(set *rule.Set, opt Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Engine{plan: p, rules: set.Hash, dedup: opt.DedupWindow.Milliseconds(), archiveFrom: opt.ArchiveFrom}, nil
+	return &Engine{
+		plan: p, rules: set.Hash, dedup: opt.DedupWindow.Milliseconds(), archiveFrom: opt.ArchiveFrom, identities: identitiesOf(set.Schema.Types),
+	}, nil
 }
 
 // Plan returns what the rules were compiled to.

@@ -28,7 +28,7 @@ func (s *stepper) done() { s.steppers.Put(s) }
 // Apply steps c by an event. The clock has moved to the greater of itself and the event's time. A duplicate changes nothing.
 // Changes are appended to out; their moment is the clock.
 func (e *Engine) Apply(c *Customer, ev *event.Event, clock int64, out []Change) []Change {
-	if !e.accept(c, identity(ev), clock) {
+	if !e.accept(c, e.identity(ev), clock) {
 		return out
 	}
 	s := e.stepper(c, clock)

@@ -40,13 +40,16 @@ func props(ev *Event) map[string]Value {
 	return m
 }
 
-func str(s string) Value       { return Value{Kind: String, Str: s} }
-func date(s string) Value      { return Value{Kind: Date, Str: s} }
-func num(n int64) Value        { return Value{Kind: Int, Num: uint64(n)} }
-func moment(ms int64) Value    { return Value{Kind: Moment, Num: uint64(ms)} }
-func double(x float64) Value   { return Value{Kind: Double, Num: math.Float64bits(x)} }
-func list(s ...string) Value   { return Value{Kind: Strings, List: s} }
-func boolean(n uint64) Value   { return Value{Kind: Bool, Num: n} }
+func str(s string) Value     { return Value{Kind: String, Str: s} }
+func date(s string) Value    { return Value{Kind: Date, Str: s} }
+func num(n int64) Value      { return Value{Kind: Int, Num: uint64(n)} }
+func moment(ms int64) Value  { return Value{Kind: Moment, Num: uint64(ms)} }
+func double(x float64) Value { return Value{Kind: Double, Num: math.Float64bits(x)} }
+func boolean(n uint64) Value { return Value{Kind: Bool, Num: n} }
+func list(s ...string) (v Value) {
+	v.SetList(s)
+	return v
+}
 func kinds(rest string) string { return event("kinds", rest) }
 
 // event returns a good record of a type with more members.
@@ -193,6 +196,11 @@ func TestDecodeReject(t *testing.T) {
 		{`{"a":1 // comment` + "\n}", ReasonJSON, "unexpected '/' at byte 7"},
 		{"{\"a\":\"\xff\"}", ReasonJSON, "no UTF-8 at byte 6"},
 		{"{\"a\":\"\xed\xa0\x80\"}", ReasonJSON, "no UTF-8 at byte 6"},
+		{"{\"name\xff\":1}", ReasonJSON, "no UTF-8 at byte 6"},
+		{"{\"a\":[\"long enough for a word \xff\"]}", ReasonJSON, "no UTF-8 at byte 30"},
+		{"{\"a\":\"\\n\xff\"}", ReasonJSON, "no UTF-8 at byte 8"},
+		{"{\"a\":1}\xff", ReasonJSON, "no UTF-8 at byte 7"},
+		{"{\"a\":nul, \"b\":\"\xff\"}", ReasonJSON, "no UTF-8 at byte 15"},
 		{"{\"a\":\"\xc0\x80\"}", ReasonJSON, "no UTF-8 at byte 6"},
 		{kinds(`"more":` + strings.Repeat("[", MaxDepth) + strings.Repeat("]", MaxDepth)), ReasonDepth, "at byte 10081"},
 		{strings.Repeat(`{"a":`, MaxDepth+1) + "1" + strings.Repeat("}", MaxDepth+1), ReasonDepth, "at byte 50000"},

@@ -33,8 +33,24 @@ type Value struct {
 	Num uint64
 	// Str holds a String or a Date.
 	Str string
-	// List holds Strings; nil for an empty list too.
-	List []string
+	// list holds Strings, which few values are: nil for an empty list too.
+	list *[]string
+}
+
+// List returns Strings; nil for an empty list too.
+func (v *Value) List() []string {
+	if v.list == nil {
+		return nil
+	}
+	return *v.list
+}
+
+// SetList makes v hold Strings, which it does not copy.
+func (v *Value) SetList(list []string) {
+	*v = Value{Kind: Strings}
+	if len(list) > 0 {
+		v.list = &list
+	}
 }
 
 // Property is a declared property of an event type, or an attribute of the profile.
@@ -69,9 +85,34 @@ type Event struct {
 	// others are Missing.
 	Props []Value
 
-	// What the strings that are not in the record as they stand alias: unescaped text, and the elements of every List.
-	text  []byte
-	lists []string
+	made *made // nil for most
+}
+
+// made is what of an event does not stand in its record: unescaped text, and lists with their elements.
+type made struct {
+	text     []byte
+	elements []string
+	lists    [][]string
+}
+
+// more is what is made for e, where there is nothing yet too.
+func (e *Event) more() *made {
+	if e.made == nil {
+		e.made = new(made)
+	}
+	return e.made
+}
+
+// Fetch reads from the memory that is looked at first when e is applied, for those who know some events ahead whose turn it will be: by
+// then the processor has it at hand. What it returns means nothing.
+func (e *Event) Fetch() (x uint64) {
+	if n := len(e.Props); n > 0 {
+		x = e.Props[n-1].Num
+	}
+	if e.ID != "" {
+		x += uint64(e.ID[0])
+	}
+	return x
 }
 
 // Clone returns a copy that shares nothing with the record, the decoder or e; only the Type is the same.
@@ -85,12 +126,12 @@ func (e *Event) Clone() *Event {
 	}
 	for i, v := range e.Props {
 		v.Str = strings.Clone(v.Str)
-		if v.List != nil {
-			list := make([]string, len(v.List))
-			for j, s := range v.List {
+		if v.list != nil {
+			list := make([]string, len(*v.list))
+			for j, s := range *v.list {
 				list[j] = strings.Clone(s)
 			}
-			v.List = list
+			v.list = &list
 		}
 		c.Props[i] = v
 	}

@@ -55,7 +55,9 @@ func (d *Decoder) raw(p *place) []byte { return d.record[p.start:p.end] }
 
 // judge validates what scan noted, and fills ev.
 func (d *Decoder) judge(ev *Event) *Reject {
-	ev.text, ev.lists = ev.text[:0], ev.lists[:0]
+	if m := ev.made; m != nil {
+		m.text, m.elements, m.lists = m.text[:0], m.elements[:0], m.lists[:0]
+	}
 	var r *Reject
 	if ev.ID, r = d.field(ev, fieldID, d.id); r != nil {
 		return r
@@ -123,10 +125,11 @@ func (d *Decoder) text(ev *Event, start, end int, escaped bool) (string, bool) {
 	if !escaped {
 		return alias(d.record[start:end]), true
 	}
-	from := len(ev.text)
+	m := ev.more()
+	from := len(m.text)
 	var ok bool
-	ev.text, ok = appendUnescaped(ev.text, d.record[start:end])
-	return alias(ev.text[from:]), ok
+	m.text, ok = appendUnescaped(m.text, d.record[start:end])
+	return alias(m.text[from:]), ok
 }
 
 func (d *Decoder) typeOf(ev *Event) (*decodedType, *Reject) {
@@ -281,7 +284,8 @@ func (d *Decoder) list(ev *Event, v *Value, p *place, f form, keep bool) Reason 
 	if f != formList {
 		return ReasonProperty
 	}
-	b, from := d.record, len(ev.lists)
+	b, m := d.record, ev.more()
+	from := len(m.elements)
 	for i := skipSpace(b, p.start+1); b[i] != ']'; i = skipSpace(b, i) {
 		if b[i] == ',' {
 			i = skipSpace(b, i+1)
@@ -295,12 +299,13 @@ func (d *Decoder) list(ev *Event, v *Value, p *place, f form, keep bool) Reason 
 			return ReasonText
 		}
 		if keep {
-			ev.lists = append(ev.lists, s)
+			m.elements = append(m.elements, s)
 		}
 		i = end + 1
 	}
-	if v.Kind = Strings; len(ev.lists) > from {
-		v.List = ev.lists[from:len(ev.lists):len(ev.lists)]
+	if v.Kind = Strings; len(m.elements) > from {
+		m.lists = append(m.lists, m.elements[from:len(m.elements):len(m.elements)])
+		v.list = &m.lists[len(m.lists)-1]
 	}
 	return ""
 }

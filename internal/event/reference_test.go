@@ -205,7 +205,7 @@ func referenceList(raw json.RawMessage) (Value, Reason) {
 		if !ok {
 			return Value{}, ReasonText
 		}
-		v.List = append(v.List, s)
+		v.SetList(append(v.List(), s))
 	}
 	return v, ""
 }
@@ -285,7 +285,7 @@ func differs(record []byte, got *Event, err error, want *Event, reason Reason) s
 		return "another field"
 	}
 	equal := slices.EqualFunc(got.Props, want.Props, func(a, b Value) bool {
-		return a.Kind == b.Kind && a.Num == b.Num && a.Str == b.Str && slices.Equal(a.List, b.List)
+		return a.Kind == b.Kind && a.Num == b.Num && a.Str == b.Str && slices.Equal(a.List(), b.List())
 	})
 	if !equal {
 		return "another property"

@@ -28,6 +28,7 @@ type Series struct {
 	head  int      // the place of entry 0: what was trimmed stays before it until room is needed
 	n     int
 	rest  *rest // nil for nearly all
+	place int   // where a store that it was opened from had it: mostly has it still
 }
 
 // rest is what words do not hold, and what most series do not have.

@@ -50,6 +50,14 @@ func (st *Store) find(slot int) (place int, ok bool) {
 	return len(places), false
 }
 
+// findAgain is find for who knows where the slot was.
+func (st *Store) findAgain(slot, place int) (int, bool) {
+	if len(st.block) > 0 && uint64(place) < st.block[0] && int(st.block[1+place]>>32) == slot {
+		return place, true
+	}
+	return st.find(slot)
+}
+
 // Has tells whether there is a series in a slot.
 func (st *Store) Has(slot int) bool {
 	_, ok := st.find(slot)
@@ -73,9 +81,14 @@ func (st *Store) Open(slot int, kinds []Kind, s *Series) {
 		*s = Series{kinds: kinds}
 		return
 	}
+	st.open(i, slot, kinds, s)
+}
+
+// open is Open for the slot at place i.
+func (st *Store) open(i, slot int, kinds []Kind, s *Series) {
 	off := int(st.block[1+i] & offsetMask)
 	head, n, room := unpackHead(st.block[off])
-	s.kinds, s.head, s.n, s.rest = kinds, head, n, nil
+	s.kinds, s.head, s.n, s.rest, s.place = kinds, head, n, nil, i
 	s.rows = st.block[off+1 : off+1+room*(1+len(kinds))]
 	if st.rests != nil {
 		s.rest = st.restOf(slot)
@@ -94,7 +107,7 @@ func (st *Store) restOf(slot int) *rest {
 // Grow is Open with room for one more entry. It tells whether the store's memory moved: then what was opened before is good no more.
 func (st *Store) Grow(slot int, kinds []Kind, s *Series) (moved bool) {
 	w := 1 + len(kinds)
-	i, ok := st.find(slot)
+	i, ok := st.findAgain(slot, s.place)
 	if !ok {
 		st.add(i, slot, w, 1)
 		moved = true
@@ -107,7 +120,7 @@ func (st *Store) Grow(slot int, kinds []Kind, s *Series) (moved bool) {
 		st.block[off] = packHead(head, n, room+more)
 		moved = true
 	}
-	st.Open(slot, kinds, s)
+	st.open(i, slot, kinds, s)
 	return moved
 }
 
@@ -206,7 +219,7 @@ func blockSize(n int) int { return (n + n/4 + 7) &^ 7 }
 // Put takes a series back that was opened, or another one of the same columns, as that of a slot. It tells whether the store's memory
 // moved.
 func (st *Store) Put(slot int, s *Series) (moved bool) {
-	i, ok := st.find(slot)
+	i, ok := st.findAgain(slot, s.place)
 	w := s.width()
 	if !ok {
 		if s.n == 0 && s.rest == nil {

@@ -93,7 +93,7 @@ func (g *Generator) value(p *event.Property) event.Value {
 		v.Str = pick(g.r, g.dates())
 	case event.Strings:
 		for range g.r.IntN(4) {
-			v.List = append(v.List, pick(g.r, words))
+			v.SetList(append(v.List(), pick(g.r, words)))
 		}
 	default:
 		v.Str = pick(g.r, pool(p))
@@ -119,7 +119,7 @@ func JSON(e *event.Event) []byte {
 		case event.Moment:
 			fields[name] = written(int64(v.Num))
 		case event.Strings:
-			fields[name] = append([]string{}, v.List...)
+			fields[name] = append([]string{}, v.List()...)
 		default:
 			fields[name] = v.Str
 		}

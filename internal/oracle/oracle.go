@@ -204,7 +204,7 @@ func valueOf(v event.Value) (ref.Val, bool) {
 	case event.Moment:
 		return timestamp(int64(v.Num)), true
 	case event.Strings:
-		return types.DefaultTypeAdapter.NativeToValue(append([]string{}, v.List...)), true
+		return types.DefaultTypeAdapter.NativeToValue(append([]string{}, v.List()...)), true
 	default: // Missing, Null
 		return nil, false
 	}

@@ -108,7 +108,7 @@ func parseEvent(t *testing.T, s *event.Schema, id, line string) *event.Event {
 			}
 			v.Num = uint64(m)
 		case p.Kind == event.Strings:
-			v.List = strings.Split(text, ",")
+			v.SetList(strings.Split(text, ","))
 		default:
 			v.Str = text
 		}

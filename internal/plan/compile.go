@@ -327,7 +327,7 @@ func propVal(v *event.Value) feature.Val {
 	case event.Moment:
 		return feature.Val{K: feature.Moment, N: v.Num}
 	case event.Strings:
-		return feature.OfObject(v.List)
+		return feature.OfObject(v.List())
 	}
 	return feature.Val{}
 }

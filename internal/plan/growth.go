@@ -76,7 +76,7 @@ func (p *Plan) Growth(ev *event.Event) int {
 	for _, i := range g.texts {
 		v := &ev.Props[i]
 		n += len(v.Str)
-		for _, s := range v.List {
+		for _, s := range v.List() {
 			n += len(s) + 1
 		}
 	}
