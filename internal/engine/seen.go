@@ -16,7 +16,7 @@ func (e *Engine) accept(c *Customer, id uint64, clock int64) bool {
 	var s feature.Series
 	e.openSeen(c, &s)
 	s.DropOldest(s.AfterOldest(clock - e.dedup))
-	if s.Find(0, feature.Val{K: feature.Int, N: id}) >= 0 {
+	if s.Holds(int64(id)) {
 		return false
 	}
 	s.DropOldest(max(0, s.Len()+1-maxSeen))

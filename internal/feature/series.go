@@ -263,6 +263,24 @@ func (s *Series) Find(c int, v Val) int {
 	return -1
 }
 
+// Holds tells whether an integer stands in a series of one column of integers, without gaps. It is Find for those who expect that it does
+// not, in up to thousands of entries: it looks at four at a time.
+func (s *Series) Holds(n int64) bool {
+	const w = 2
+	rows := s.rows[s.head*w : (s.head+s.n)*w]
+	for ; len(rows) >= 4*w; rows = rows[4*w:] {
+		if rows[1] == uint64(n) || rows[3] == uint64(n) || rows[5] == uint64(n) || rows[7] == uint64(n) {
+			return true
+		}
+	}
+	for ; len(rows) > 0; rows = rows[w:] {
+		if rows[1] == uint64(n) {
+			return true
+		}
+	}
+	return false
+}
+
 // Remove takes entry i out.
 func (s *Series) Remove(i int) {
 	w := s.width()

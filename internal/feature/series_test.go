@@ -325,3 +325,18 @@ func TestTrimBeyondTheBound(t *testing.T) {
 		t.Errorf("after the window: %d entries, %d shed", s.Len(), s.Shed())
 	}
 }
+
+func TestHolds(t *testing.T) {
+	s := NewSeries([]Kind{Int})
+	for n := range int64(11) {
+		for v := range 2 * n {
+			if got, want := s.Holds(v), s.Find(0, Val{K: Int, N: uint64(v)}) >= 0; got != want || want != (v%2 == 1 && v >= 2*s.Time(0)+1) {
+				t.Errorf("of %d entries: %v for %d, where Find says %v", s.Len(), got, v, want)
+			}
+		}
+		if s.Len() > 6 {
+			s.DropOldest(2)
+		}
+		s.Insert(n, []Val{{K: Int, N: uint64(2*n + 1)}})
+	}
+}
