@@ -59,7 +59,8 @@ func (d *Decoder) scan(record []byte) *Reject {
 	d.record, d.deep, d.seen = record, false, 0
 	d.number++
 	r := d.value()
-	// What is other than ASCII stands in strings, or is wrong; and no message is about what is no text.
+	// What is other than ASCII stands in strings, or is wrong, but for names that were compared, which are text. No message is about what is
+	// no text.
 	if (r != nil || d.seen&highs != 0) && !utf8.Valid(record) {
 		return reject(ReasonJSON, "no UTF-8 at byte %d", invalidAt(record))
 	}

@@ -339,6 +339,22 @@ func TestDecodeNeeds(t *testing.T) {
 	}
 }
 
+// A name that JSON escapes came before: no other bytes may pass for it.
+func TestDecodeAfterEscapedName(t *testing.T) {
+	d := newTestDecoder(t, testSchema(t), Source{Name: "app", Type: "kinds", Fields: map[string]string{"string": `quo"ted`}}, nil)
+	const record = `{"quo\"ted":"y","id":"e1","customer_id":"c1","time":"1970-01-01T00:00:01Z"}`
+	var ev Event
+	for range 2 {
+		if err := d.Decode([]byte(record), &ev); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := d.Decode([]byte(strings.Replace(record, `"quo\"ted":`, "\xff", 1)), &ev)
+	if reject := new(Reject); !errors.As(err, &reject) || reject.Reason != ReasonJSON {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestDecodeMapped(t *testing.T) {
 	s := testSchema(t)
 	app := Source{Name: "app", Fields: map[string]string{

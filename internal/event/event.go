@@ -26,7 +26,7 @@ const (
 
 // Value is the value of one property. The zero Value is Missing.
 //
-// Str and the elements of List may alias the record that was decoded: whoever keeps them longer than the record clones them.
+// Str and the elements of List may alias the record that was decoded, and List the Event: whoever keeps them longer clones them.
 type Value struct {
 	Kind Kind
 	// Num holds an Int (as int64), a Moment (milliseconds, as int64), a Bool (0 or 1) or a Double (math.Float64bits).
@@ -93,6 +93,12 @@ type made struct {
 	text     []byte
 	elements []string
 	lists    [][]string
+}
+
+// Release empties e, so that it holds on to no record; what it has room for in Props it keeps.
+func (e *Event) Release() {
+	clear(e.Props)
+	*e = Event{Props: e.Props[:0]}
 }
 
 // more is what is made for e, where there is nothing yet too.

@@ -20,7 +20,7 @@ func sourcesUnderTest(tb testing.TB) []*underTest {
 	var all []*underTest
 	for _, src := range []Source{
 		{Name: "plain"},
-		{Name: "mapped", Fields: map[string]string{"id": "p.id", "type": "p.type", "customer_id": "p.u.c", "time": "ts", "int": "p.int", "strings": "p.u.s"}},
+		{Name: "mapped", Fields: map[string]string{"id": "p.id", "type": "p.type", "customer_id": "p.u.c", "time": "ts", "int": "p.int", "strings": "p.u.s", "string": `quo"ted`}},
 		{Name: "fixed", Type: "kinds", Fields: map[string]string{"time": "time", "double": "p"}},
 	} {
 		all = append(all, &underTest{decoder: newTestDecoder(tb, s, src, s.All()), reference: reference{s, src}})
@@ -41,6 +41,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(benchRecord))
 	f.Add([]byte(kinds(`"string":"\ud83d\ude00 \u0041\n","choice":"b c","int":3.0,"double":1e-5,"bool":true,"date":"2024-02-29","moment":"2024-02-29T00:00:00.5+07:00","strings":["a"]`)))
 	f.Add([]byte(`{"p":{"id":"e","type":"kinds","u":{"c":"c","s":["x","y"]},"int":7},"ts":1700000000000.5}`))
+	f.Add([]byte(`{"p":{"id":"e","type":"kinds","u":{"c":"c"}},"ts":1700000000000,"quo\"ted":"y"}`))
 	f.Add([]byte(event("profile", `"city":null,"interests":[]`)))
 	sources := sourcesUnderTest(f)
 	f.Fuzz(func(t *testing.T, record []byte) {

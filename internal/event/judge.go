@@ -284,8 +284,12 @@ func (d *Decoder) list(ev *Event, v *Value, p *place, f form, keep bool) Reason 
 	if f != formList {
 		return ReasonProperty
 	}
-	b, m := d.record, ev.more()
-	from := len(m.elements)
+	b := d.record
+	m, from := ev.made, 0
+	if keep {
+		m = ev.more()
+		from = len(m.elements)
+	}
 	for i := skipSpace(b, p.start+1); b[i] != ']'; i = skipSpace(b, i) {
 		if b[i] == ',' {
 			i = skipSpace(b, i+1)
@@ -303,7 +307,7 @@ func (d *Decoder) list(ev *Event, v *Value, p *place, f form, keep bool) Reason 
 		}
 		i = end + 1
 	}
-	if v.Kind = Strings; len(m.elements) > from {
+	if v.Kind = Strings; keep && len(m.elements) > from {
 		m.lists = append(m.lists, m.elements[from:len(m.elements):len(m.elements)])
 		v.list = &m.lists[len(m.lists)-1]
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"strings"
+	"unicode/utf8"
 )
 
 // place is one place in a record that something reads: the name of a member, with the places inside its value. It also holds
@@ -35,12 +36,12 @@ type spelling struct {
 
 const spelled = 16 // bytes of a spelling that stand in words
 
-// spellingOf returns how records spell a name; for a name that JSON escapes something that no record has, for it is not UTF-8.
+// spellingOf returns how records spell a name. A name that JSON escapes, or that is no text, is never compared: no record is so long.
 func spellingOf(name string) spelling {
-	s := spelling{text: `"` + name + `":`}
-	if strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == '"' || r == '\\' }) {
-		s.text = "\xff"
+	if !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == '"' || r == '\\' }) {
+		return spelling{least: MaxRecord + 1}
 	}
+	s := spelling{text: `"` + name + `":`}
 	s.least = max(spelled, len(s.text))
 	var word, mask [spelled]byte
 	for i := range copy(word[:], s.text) {

@@ -241,16 +241,15 @@ func (s *session) step(b *batch) error {
 	return nil
 }
 
-// fetchAhead is how many customers are at hand in the processor's cache together.
+// fetchAhead is how many events, with their customers, are at hand in the processor's cache together.
 const fetchAhead = 64
 
 // fetch reads from the memory of the events that come next, and of their customers: their cache misses then wait together, and not one
 // after the other.
 func (s *session) fetch(next []planned) {
 	for i := range next {
-		s.fetched += next[i].event.Fetch()
-		if c := next[i].customer; c != nil {
-			s.fetched += c.state.Fetch()
+		if c := next[i].customer; c != nil { // else the event is none: what it had aliases memory that others write to
+			s.fetched += next[i].event.Fetch() + c.state.Fetch()
 		}
 	}
 }

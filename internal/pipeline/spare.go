@@ -101,8 +101,7 @@ func (s *spare) give(done []planned) {
 		}
 		if in.slab == nil { // else what it points to is used again too
 			in.record = Record{}
-			in.event.ID, in.event.Customer = "", ""
-			clear(in.event.Props)
+			in.event.Release()
 		} else if in.slab.left--; in.slab.left == 0 {
 			s.empty(in.slab)
 		}
