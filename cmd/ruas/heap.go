@@ -12,7 +12,7 @@ import (
 // between two collections, or it would be looked through too often, and a large one by less than the default of all it keeps.
 const (
 	heapRoom  = 64 << 20 // bytes
-	leastRoom = 40       // percent of what is kept: looking through it costs the more, the more it is
+	leastRoom = 36       // percent of what is kept: looking through it costs the more, the more it is
 	mostRoom  = 400      // percent
 	heapEvery = time.Second
 )

@@ -361,7 +361,7 @@ func Default() *Config {
 		FirstStart:   FirstStartPublish,
 		Partitioner:  Murmur2,
 		OnDataLoss:   DataLossStop,
-		Batch:        Batch{Records: 50_000, Bytes: 32 << 20, Every: 50 * time.Millisecond},
+		Batch:        Batch{Records: 80_000, Bytes: 32 << 20, Every: 50 * time.Millisecond},
 		ReadAhead:    4_000,
 		Cache:        Cache{Customers: 50_000},
 		HTTP:         HTTP{Listen: "127.0.0.1:8080", Tokens: []Token{}, CORS: []string{}, Rate: 5000},

@@ -186,8 +186,14 @@ func (s *session) planned(b *batch) {
 	}
 }
 
-// full tells whether the batch is to be cut.
-func (s *session) full(b *batch) bool { return b.bytes >= s.opt.BatchBytes }
+// full tells whether the batch is to be cut. Whom it changed stays in memory until the view has it: no more than the cache keeps anyway, or
+// what makes a batch worth its transaction.
+func (s *session) full(b *batch) bool {
+	return b.bytes >= s.opt.BatchBytes || len(b.touched) >= max(s.customers.bound, worthTouched)
+}
+
+// worthTouched is how many customers a batch may change however small the cache is.
+const worthTouched = 10_000
 
 // step applies the stride. What does not fit is left for the next batch. It does no IO.
 func (s *session) step(b *batch) error {

@@ -57,3 +57,22 @@ func TestStridesFollowOnlyInTheOrderOfOneMerge(t *testing.T) {
 		})
 	}
 }
+
+// TestFull holds what a batch may have: of what is written, and of customers who stay in memory meanwhile.
+func TestFull(t *testing.T) {
+	for _, x := range []struct {
+		cache, bytes, touched int
+		want                  bool
+	}{
+		{50_000, 999, 49_999, false},
+		{50_000, 1000, 0, true},
+		{50_000, 0, 50_000, true},
+		{20, 0, 9_999, false}, // a batch is to be worth its transaction
+		{20, 0, 10_000, true},
+	} {
+		s := &session{opt: &Options{BatchBytes: 1000}, customers: newCustomers(x.cache)}
+		if got := s.full(&batch{bytes: x.bytes, touched: make([]*customer, x.touched)}); got != x.want {
+			t.Errorf("with a cache of %d, %d bytes and %d customers: full is %v", x.cache, x.bytes, x.touched, got)
+		}
+	}
+}

@@ -72,7 +72,7 @@ type Options struct {
 	// Partition is how producers choose a key's partition among n; nil: it is not checked.
 	Partition func(key []byte, n int32) int32
 
-	BatchRecords int // 50,000 inputs
+	BatchRecords int // 80,000 inputs
 	BatchBytes   int // 32 MiB of output
 	Stride       int // 4,096 inputs that are loaded and stepped together
 	// BatchEvery is the most time between the beginnings of two transactions of a partition for which inputs wait for others, where few
@@ -129,7 +129,7 @@ func New(opt Options) (*Pipeline, error) {
 	for _, d := range []struct {
 		of *int
 		is int
-	}{{&opt.BatchRecords, 50_000}, {&opt.BatchBytes, 32 << 20}, {&opt.Stride, 4096}, {&opt.ReadAhead, 4_000}, {&opt.CacheCustomers, 50_000}, {&opt.Deadlines, 50_000}} {
+	}{{&opt.BatchRecords, 80_000}, {&opt.BatchBytes, 32 << 20}, {&opt.Stride, 4096}, {&opt.ReadAhead, 4_000}, {&opt.CacheCustomers, 50_000}, {&opt.Deadlines, 50_000}} {
 		if *d.of <= 0 {
 			*d.of = d.is
 		}
