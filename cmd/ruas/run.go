@@ -166,7 +166,6 @@ func (w *worker) run(ctx context.Context) (err error) {
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopServing()
 	go boundHeap(groupCtx)
-	go boundProcessors(groupCtx)
 	group.Go(func() error {
 		defer stopServing()
 		return w.pipeline.Run(groupCtx)
