@@ -23,37 +23,30 @@ func (p *Plan) Append(dst []byte, st *State, base int64) []byte {
 		}
 	}
 	dst = putUint(dst, count, n)
-	n = 0
-	for _, a := range st.Accs {
-		if a != nil {
-			n++
-		}
-	}
-	dst = binary.AppendUvarint(dst, uint64(n))
+	count, n = len(dst), 0
+	dst = append(dst, 0)
 	for i, a := range st.Accs {
 		if a != nil {
 			start := len(dst)
 			dst = a.Append(beginPart(dst, p.accs[i].hash), base, noTime)
 			dst = endPart(dst, start)
-		}
-	}
-	n = 0
-	attrs := st.Attrs()
-	for i := range attrs {
-		if attrs[i].Set {
 			n++
 		}
 	}
-	dst = binary.AppendUvarint(dst, uint64(n))
+	dst = putUint(dst, count, n)
+	count, n = len(dst), 0
+	dst = append(dst, 0)
+	attrs := st.Attrs()
 	for i := range attrs {
 		if a := &attrs[i]; a.Set {
 			start := len(dst)
 			dst = binary.AppendVarint(beginPart(dst, p.attrs[i].hash), base-a.Time)
 			dst = feature.AppendVal(dst, a.Value)
 			dst = endPart(dst, start)
+			n++
 		}
 	}
-	return dst
+	return putUint(dst, count, n)
 }
 
 // Kept yields the series that there are, in the order of their slots. Each is good until the next one.
