@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -14,17 +13,15 @@ import (
 )
 
 // shedding is an observer that adds up what states shed, and counts them.
-type shedding struct{ entries, states atomic.Int64 }
+type shedding struct {
+	deaf
+	entries, states atomic.Int64
+}
 
 func (o *shedding) Committed(_ int32, c pipeline.Committed) {
 	o.entries.Add(c.Shed)
 	o.states.Add(int64(c.Customers))
 }
-func (*shedding) Written(int32, time.Duration)    {}
-func (*shedding) Lag(int32, string, int64)        {}
-func (*shedding) Clock(int32, int64, int)         {}
-func (*shedding) Warming(int32, []engine.Warming) {}
-func (*shedding) Released(int32)                  {}
 
 func TestWhatStatesShedIsTold(t *testing.T) {
 	const rules = "segments:\n  spender:\n    when: purchase.last(\"90d\").sum(p, p.amount) > 100.0\n"
